@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// A real kube-apiserver, built from its published Go module.
+package main
+
+import (
+	"os"
+
+	"k8s.io/component-base/cli"
+	"k8s.io/kubernetes/cmd/kube-apiserver/app"
+)
+
+func main() {
+	os.Exit(cli.Run(app.NewAPIServerCommand()))
+}
