@@ -56,6 +56,14 @@ def pytest_runtest_makereport(item, call):
     return report
 
 
+def pytest_sessionfinish(session, exitstatus):
+    # For ctest, which would else call a run "passed" of which a part was skipped.
+    code = os.environ.get("FEDWAY_SKIP_CODE")
+    reporter = session.config.pluginmanager.getplugin("terminalreporter")
+    if code and exitstatus == 0 and reporter.stats.get("skipped"):
+        session.exitstatus = int(code)
+
+
 def pytest_terminal_summary(terminalreporter):
     skipped = terminalreporter.stats.get("skipped", [])
     if skipped:

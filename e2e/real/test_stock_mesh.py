@@ -18,7 +18,7 @@ import sys
 import pytest
 
 from lib import http as lab_http
-from lib import istio, kube, objects, parts, pki, tls
+from lib import istio, kube, objects, parts, pki, tls, wait
 from lib.envoy import StockGateway
 from lib.gateway import FedwayGateway
 from programs import web as web_program
@@ -99,6 +99,7 @@ class Mesh:
             lab.on_failure(sidecar.dump)
             sidecar.wait_ready()
         self.outsider = lab.host("outsider", lab.wan, "172.30.0.200")
+        self.identity = self.root.issue_ca("outsider").issue("client", uris=[CLIENT_ID])
 
     def _service_names(self):
         """What the DNS of c1 would say in namespace shop."""
@@ -116,6 +117,11 @@ class Mesh:
             "--clear-groups", parts.tool("curl"), "--silent", "--show-error", "--max-time", "20",
             "--write-out", "%{stderr}%{http_code}", *options, url, input=stdin, text=False)
         return int(result.stderr), result.stdout
+
+    def knock(self, gateway, name, alpn=("istio",)):
+        """A handshake from outside with a gateway, with the client's identity."""
+        return tls.handshake(self.outsider, gateway.host.address, 15443, name, alpn=alpn,
+                             identity=self.identity)
 
     def announce(self, address):
         """Makes `address` the gateway of n2, and waits until the client's sidecar uses it."""
@@ -139,12 +145,14 @@ def stock_gateway(mesh, host):
                         host.addresses[1])
 
 
+def routes(exposed=(WEB_SNI,), endpoints=({"address": WEB_IP, "port": WEB_PORT},)):
+    """The routes of our gateway: both services, of which these are exposed."""
+    return [{"sni": name, "exposed": name in exposed, "endpoints": list(endpoints)}
+            for name in (WEB_SNI, PRIVATE_SNI)]
+
+
 def fedway_gateway(_mesh, host):
-    endpoints = [{"address": WEB_IP, "port": WEB_PORT, "cluster": "c2",
-                  "locality": "region1/zone2"}]
-    return FedwayGateway(host, network="n2", routes=[
-        {"sni": WEB_SNI, "endpoints": endpoints},
-        {"sni": PRIVATE_SNI, "exposed": False, "endpoints": endpoints}])
+    return FedwayGateway(host, network="n2", routes=routes())
 
 
 # kind: (how it is made, wan address, inner address, what a client sees of a name that is not
@@ -154,6 +162,9 @@ KINDS = {
     "fedway": (fedway_gateway, "172.30.0.31", "10.12.0.31", "TLSV1_UNRECOGNIZED_NAME",
                "TLSV1_ALERT_NO_APPLICATION_PROTOCOL"),
 }
+
+
+only_ours = pytest.mark.parametrize("gateway", ["fedway"], indirect=True)
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -211,16 +222,53 @@ def test_a_service_that_is_not_exposed_is_refused(mesh, gateway):
 
 
 def test_only_exposed_names_with_a_mesh_alpn_reach_a_server(mesh, gateway):
-    client = mesh.root.issue_ca("outsider").issue("client", uris=[CLIENT_ID])
+    nobody = istio.sni("nobody", NAMESPACE, 80)
+    assert mesh.knock(gateway, WEB_SNI) == tls.Outcome(None, WEB_ID)
+    assert mesh.knock(gateway, PRIVATE_SNI).error == gateway.unknown_name
+    assert mesh.knock(gateway, nobody).error == gateway.unknown_name
+    assert mesh.knock(gateway, WEB_SNI, ("h2", "http/1.1")).error == gateway.foreign_alpn
+    assert mesh.knock(gateway, WEB_SNI, ()).error == gateway.foreign_alpn
 
-    def outcome(name, alpn=("istio",)):
-        return tls.handshake(mesh.outsider, gateway.host.address, 15443, name, alpn, client)
 
-    assert outcome(WEB_SNI) == tls.Outcome(None, WEB_ID)
-    assert outcome(PRIVATE_SNI).error == gateway.unknown_name
-    assert outcome(istio.sni("nobody", NAMESPACE, 80)).error == gateway.unknown_name
-    assert outcome(WEB_SNI, ("h2", "http/1.1")).error == gateway.foreign_alpn
-    assert outcome(WEB_SNI, ()).error == gateway.foreign_alpn
+@only_ours
+def test_a_dead_endpoint_is_never_seen_by_a_caller(mesh, gateway):
+    dead = {"address": WEB_IP, "port": 9}
+    gateway.write(network="n2", routes=routes(
+        endpoints=[dead, {"address": WEB_IP, "port": WEB_PORT}]))
+    gateway.reload()
+    outcomes = [mesh.knock(gateway, WEB_SNI) for _ in range(20)]
+    assert outcomes == [tls.Outcome(None, WEB_ID)] * 20
+    gateway.write(network="n2", routes=routes())
+    gateway.reload()
+
+
+@only_ours
+def test_exposing_and_hiding_a_service_cuts_no_connection(mesh, gateway):
+    def answer():
+        return mesh.knock(gateway, PRIVATE_SNI)
+
+    with tls.connect(mesh.outsider, gateway.host.address, 15443, WEB_SNI,
+                     identity=mesh.identity) as kept:
+        assert tls.ask(kept)[0] == 200
+        gateway.write(network="n2", routes=routes(exposed=(WEB_SNI, PRIVATE_SNI)))
+        gateway.reload()
+        wait.until(lambda: answer() == tls.Outcome(None, WEB_ID), 5, "private is exposed")
+        assert mesh.call("http://private/")[0] == 200
+        gateway.write(network="n2", routes=routes())
+        gateway.reload()
+        wait.until(lambda: answer().error == gateway.unknown_name, 5, "private is hidden")
+        assert tls.ask(kept)[0] == 200
+
+
+@only_ours
+def test_a_broken_file_changes_nothing(mesh, gateway):
+    seen = gateway.daemon.lines_so_far()
+    gateway.write(network="n2", routes=[{"sni": WEB_SNI, "endpoints": "none"}])
+    gateway.reload()
+    gateway.daemon.wait_line(r"gateway\.yaml:\d+.*endpoints", after=seen)
+    assert mesh.knock(gateway, WEB_SNI) == tls.Outcome(None, WEB_ID)
+    gateway.write(network="n2", routes=routes())
+    gateway.reload()
 
 
 def test_nothing_went_straight_from_pod_network_to_pod_network(mesh, gateway):
