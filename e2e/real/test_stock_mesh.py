@@ -3,10 +3,10 @@
 
       n1, cluster c1                    wan                         n2, cluster c2
   client + stock sidecar ── router ── gateway:15443 ────────────── web + stock sidecar
-                                 istiod, kube-apiserver c1 and c2
+              istiod c1, istiod c2, kube-apiserver c1, kube-apiserver c2
 
-Real kube-apiservers, a stock istiod that reads c1 and, by remote secret, c2; stock Envoy as
-sidecars. Nothing in it knows of us. The same tests pass with Istio's kind of gateway (stock
+Real kube-apiservers, a stock istiod for each cluster that reads the other one by remote secret,
+one root for both, stock Envoy as sidecars. Nothing in it knows of us. The same tests pass with Istio's kind of gateway (stock
 Envoy, programmed by istiod), which proves the scenario, and with fedway-gateway.
 """
 
@@ -51,21 +51,22 @@ class Mesh:
         self.c2.wait_ready()
         self.root = pki.root("mesh-root")
         self._configure()
-        self.istiod = istio.Istiod(lab, self.c1, "172.30.0.20", self.root.issue_ca("istiod"))
-        self.istiod.wait_ready().wait_clusters("c1", "c2")
+        self.istiod1 = istio.Istiod(lab, self.c1, "172.30.0.21", self.root.issue_ca("istiod-1"))
+        self.istiod2 = istio.Istiod(lab, self.c2, "172.30.0.22", self.root.issue_ca("istiod-2"))
+        for istiod in (self.istiod1, self.istiod2):
+            istiod.wait_ready().wait_clusters("c1", "c2")
         self._start_workloads()
 
     def _configure(self):
-        istio.install_crds(self.c1)
-        istio.join_network(self.c1, "n1")
-        istio.join_network(self.c2, "n2")
-        self.c1.admin.apply(
-            istio.remote_secret(self.c2),
+        for cluster, network in ((self.c1, "n1"), (self.c2, "n2")):
+            istio.install_crds(cluster)
+            istio.join_network(cluster, network)
+            cluster.admin.apply(istio.strict_mutual_tls())
+        self.c1.admin.apply(istio.remote_secret(self.c2))
+        self.c2.admin.apply(
+            istio.remote_secret(self.c1),
             objects.passthrough_gateway(istio.SYSTEM, "cross-network-gateway",
-                                        [f"web.{NAMESPACE}.svc.cluster.local"], GATEWAY_LABELS),
-            {"apiVersion": "security.istio.io/v1", "kind": "PeerAuthentication",
-             "metadata": {"name": "default", "namespace": istio.SYSTEM},
-             "spec": {"mtls": {"mode": "STRICT"}}})
+                                        [f"web.{NAMESPACE}.svc.cluster.local"], GATEWAY_LABELS))
         ports = [objects.port(80, "http", WEB_PORT)]
         for cluster in (self.c1, self.c2):
             cluster.admin.apply(
@@ -87,10 +88,10 @@ class Mesh:
     def _start_workloads(self):
         lab = self.lab
         server = lab.host("web", self.n2, WEB_IP)
-        self.web = istio.Sidecar(server, self.c2, "n2", self.istiod, self.web_pod)
+        self.web = istio.Sidecar(server, self.c2, "n2", self.istiod2, self.web_pod)
         self.web.capture_inbound(WEB_PORT)
         client = lab.host("client", self.n1, CLIENT_IP)
-        self.client = istio.Sidecar(client, self.c1, "n1", self.istiod, self.client_pod)
+        self.client = istio.Sidecar(client, self.c1, "n1", self.istiod1, self.client_pod)
         self.client.capture_outbound(CLIENT_UID, 80)
         client.names(self._service_names())
         program = server.daemon("web", sys.executable, web_program.__file__, WEB_PORT, "web-1")
@@ -141,7 +142,7 @@ def mesh(lab):
 
 
 def stock_gateway(mesh, host):
-    return StockGateway(host, mesh.istiod.address, "c2", "n2", GATEWAY_LABELS,
+    return StockGateway(host, mesh.istiod2.address, "c2", "n2", GATEWAY_LABELS,
                         host.addresses[1])
 
 
@@ -277,4 +278,4 @@ def test_nothing_went_straight_from_pod_network_to_pod_network(mesh, gateway):
 
 
 def test_no_proxy_has_refused_an_update_of_istiod(mesh, gateway):
-    assert mesh.istiod.rejections() == []
+    assert (mesh.istiod1.rejections(), mesh.istiod2.rejections()) == ([], [])
