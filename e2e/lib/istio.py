@@ -182,9 +182,19 @@ class Sidecar:
         for name in ("pod", "proxy"):
             (folder / "etc" / "istio" / name).mkdir(parents=True)
 
+    def _envoy(self):
+        """A program that is Envoy but also ends when the agent is killed, which only a signal
+        from the kernel can do."""
+        script = self.host.directory / "envoy"
+        script.write_text("#!/bin/sh\n"
+                          f"exec {parts.tool('setpriv')} --pdeathsig KILL "
+                          f"{parts.real('envoy').resolve()} \"$@\"\n")
+        script.chmod(0o755)
+        return script
+
     def _environment(self, cluster, network, pod):
         proxy = {
-            "binaryPath": str(parts.real("envoy").resolve()),
+            "binaryPath": str(self._envoy()),
             "discoveryAddress": f"{SERVER_NAME}:15012",
             "proxyBootstrapTemplatePath": str(parts.share("envoy_bootstrap.json")),
             "concurrency": 1,
