@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * clock - now, monotonic for everything but X.509 and status.
+ */
+#pragma once
+
+#include <stdint.h>
+
+int64_t clock_now_ms(void);
+int64_t clock_now_us(void);
+/* Seconds since 1970. */
+int64_t clock_wall_s(void);
+/* RFC 3339 in UTC: "2026-11-24T23:56:18Z". Returns text. */
+const char *clock_format_rfc3339(int64_t wall_s, char text[32]);
