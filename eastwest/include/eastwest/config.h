@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config - a GatewayConfig file as a checked value.
+ *
+ * Pure: text in, struct out. Unknown keys are errors. Every error names file, line and key:
+ *   gateway.yaml:14: routes[2].endpoints[0].port: must be 1 to 65535
+ * Immutable once parsed; destroyed by its owner.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "eastwest/table.h"
+
+enum {
+	EW_CONFIG_TEXT_MAX = 64 << 20,
+	EW_CONFIG_WORKERS_MAX = 256,
+	EW_CONFIG_LISTENERS_MAX = 64,
+	EW_CONFIG_RANGES_MAX = 4096
+};
+
+enum ew_door {
+	EW_DOOR_INGRESS,
+	EW_DOOR_EGRESS,
+};
+
+struct ew_ranges {
+	struct cidr *list; /* owned */
+	size_t n;
+};
+
+struct ew_listener_config {
+	char *name; /* owned, a DNS label */
+	enum ew_door door;
+	struct addr addr;         /* port 0: any free one */
+	struct ew_ranges allow;   /* egress: needed; ingress: empty means everybody */
+	struct ew_ranges trusted; /* may put a PROXY header before the stream */
+};
+
+struct ew_network_config {
+	struct str name;
+	struct {
+		struct str host; /* an address or a host name */
+		struct str cluster;
+		uint16_t port;
+		uint32_t weight;
+		bool mark;
+	} * gateways; /* owned */
+	size_t n_gateways;
+};
+
+struct ew_control_plane_config {
+	char *address; /* owned; NULL: none, the file has the routes */
+	char *trust_file;
+	char *token_file;
+	char *cluster;
+	char *name;
+	char *type; /* "fedwayd" or "istiod" */
+};
+
+struct ew_config {
+	uint32_t workers; /* 0: one a core */
+	char *locality;   /* owned, may be "" */
+	char *network;    /* owned, may be "" */
+	char *data_dir;   /* owned, NULL: no disk copy */
+	struct ew_listener_config *listeners;
+	size_t n_listeners;
+	struct ew_route_spec *routes; /* views into tree */
+	size_t n_routes;
+	struct ew_network_config *networks; /* views into tree */
+	size_t n_networks;
+	struct ew_control_plane_config control_plane;
+	bool has_metrics;
+	struct addr metrics;
+	bool has_health;
+	struct addr health;
+	char *admin_path; /* owned, NULL: none */
+	json_t *tree;     /* owned: the file as read */
+};
+
+/* Never NULL on true. ERR_BAD_REQUEST (no YAML), ERR_INVALID, ERR_TOO_LARGE. name is for messages.
+ */
+MUST_CHECK
+bool ew_config_parse(struct str text, const char *name, struct ew_config **ret_config,
+                     struct err *err);
+/* From what ew_config_parse kept in tree (the disk copy). Messages have no line. Borrows tree. */
+MUST_CHECK
+bool ew_config_from_json(json_t *tree, const char *name, struct ew_config **ret_config,
+                         struct err *err);
+void ew_config_destroy(struct ew_config *config);
+
+/* What a host name means now; NULL or n 0: not known. Borrowed for the call. */
+typedef size_t (*ew_resolve_cb)(struct str host, struct ip *ret_ips, size_t max, void *arg);
+
+/* The table that the file describes. resolve may be NULL: host names then have no addresses. */
+MUST_CHECK
+bool ew_config_table(const struct ew_config *config, struct ew_health_registry *registry,
+                     ew_resolve_cb resolve, void *arg, struct ew_table **ret_table,
+                     struct err *err);
+/* Do the parts differ that only a restart changes (workers, listeners, dataDir, metrics, health,
+ * admin)? Returns the first such key, or NULL. */
+const char *ew_config_restart_key(const struct ew_config *a, const struct ew_config *b);
