@@ -24,7 +24,7 @@ void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 /* One turn: waits at most timeout_ms (-1: no limit, 0: does not wait). For tests. */
 void loop_run_once(struct loop *loop, int timeout_ms);
-/* Monotonic milliseconds, cached for the turn. */
+/* Monotonic milliseconds. */
 int64_t loop_now_ms(const struct loop *loop);
 /* For files that may use libevent themselves. */
 struct event_base *loop_base(struct loop *loop);
