@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * yaml - YAML 1.1 text to JSON, as Kubernetes reads it (core schema scalars, several documents).
+ * yaml - YAML 1.1 text to JSON, as Kubernetes reads it: yes/no/on/off are booleans, 0644 is octal,
+ * a key that looks like a number is the text as written.
  *
- * Refused: anchors and aliases, tags, repeated keys, keys that are no strings, depth over
+ * Refused: anchors and aliases, tags, repeated keys, keys that are no scalars, depth over
  * JSON_DEPTH_MAX, more than YAML_NODES_MAX nodes. Every error names line and column.
  */
 #pragma once
