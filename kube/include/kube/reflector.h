@@ -13,8 +13,8 @@
  * has ended: additions, changes and deletions against the copy, then on_synced. A list that breaks
  * off changes nothing. While the cluster is away the copy stays.
  *
- * Values: each object is turned by `decode` into a value that the copy owns (default: the JSON
- * object itself, without managedFields), so a copy of many objects can be small.
+ * Objects come without managedFields. With keys_only the copy keeps none of them, only their keys
+ * and versions, for a consumer that has its own form of them.
  *
  * Loop thread only. Handlers are called in the order of events and must not destroy the reflector
  * (stop it; destroy in a later turn).
@@ -30,7 +30,6 @@
 
 #include "base/err.h"
 #include "base/loop.h"
-#include "base/map.h"
 #include "base/str.h"
 #include "kube/client.h"
 #include "kube/meta.h"
@@ -46,23 +45,17 @@ enum {
 	REFLECTOR_BACKOFF_MAX_MS = 30000
 };
 
-/* All may be NULL. key: "NAMESPACE/NAME" or "NAME", borrowed for the call. */
+/* All may be NULL. key: "NAMESPACE/NAME" or "NAME", borrowed for the call, as are the objects. */
 struct reflector_handlers {
-	/* A value for the copy. NULL with err: the object is bad; what the copy holds of it stays
-	 * (last good) and on_bad is told. obj is borrowed and may be changed. */
-	void *(*decode)(json_t *obj, struct err *err, void *arg);
-	void (*free_value)(void *value); /* with decode only */
-
-	void (*on_add)(struct str key, void *value, void *arg);
-	/* old is freed after the call. */
-	void (*on_update)(struct str key, void *old, void *value, void *arg);
-	/* value, the last known state, is freed after the call. */
-	void (*on_delete)(struct str key, void *value, void *arg);
+	void (*on_add)(struct str key, json_t *obj, void *arg);
+	/* old: NULL with keys_only. */
+	void (*on_update)(struct str key, json_t *old, json_t *obj, void *arg);
+	/* old, the last known state: NULL with keys_only. */
+	void (*on_delete)(struct str key, json_t *old, void *arg);
 	/* A list has ended and has been applied; the copy is complete. After each list. */
 	void (*on_synced)(void *arg);
-	/* Contact was lost or found, or an error came: see reflector_status(). */
+	/* Contact was lost or found, or another error came: see reflector_status(). */
 	void (*on_status)(void *arg);
-	void (*on_bad)(struct str key, const struct err *err, void *arg);
 	void *arg;
 };
 
@@ -73,6 +66,7 @@ struct reflector_options {
 	const char *label_selector;
 	const char *field_selector;
 	bool metadata_only; /* as=PartialObjectMetadata */
+	bool keys_only;
 };
 
 /* Does nothing before reflector_start(). ERR_INVALID: a namespace for a cluster-scoped kind. */
@@ -84,10 +78,12 @@ void reflector_start(struct reflector *reflector);
 /* Ends its requests; the copy stays. Start again: with a list that diffs. */
 void reflector_stop(struct reflector *reflector);
 
-/* Values are borrowed until the next event. */
-void *reflector_find(const struct reflector *reflector, struct str key);
-/* For map_for_each: key → value. Empty before the first list has ended. */
-const struct map *reflector_values(const struct reflector *reflector);
+/* Borrowed until the next event; NULL: not there, or keys_only. */
+json_t *reflector_find(const struct reflector *reflector, struct str key);
+/* Every object of the copy, in no particular order; obj is NULL with keys_only. None before the
+ * first list has ended. */
+void reflector_for_each(const struct reflector *reflector,
+                        void (*cb)(struct str key, json_t *obj, void *arg), void *arg);
 size_t reflector_len(const struct reflector *reflector);
 
 struct reflector_status {
@@ -98,7 +94,7 @@ struct reflector_status {
 	uint64_t lists;           /* ended */
 	uint64_t watches;         /* begun */
 	uint64_t events;          /* from watches */
-	uint64_t bad;             /* objects that decode refused */
+	uint64_t bad;             /* events and items without a usable name or type: left out */
 	const char *error;        /* last one while not reachable, "" otherwise; borrowed */
 	enum err_code error_code; /* with error */
 };
