@@ -42,15 +42,17 @@ struct ew_listener_config {
 	struct ew_ranges trusted; /* may put a PROXY header before the stream */
 };
 
+struct ew_gateway_config {
+	struct str host; /* an address or a host name */
+	struct str cluster;
+	uint16_t port;
+	uint32_t weight;
+	bool mark;
+};
+
 struct ew_network_config {
 	struct str name;
-	struct {
-		struct str host; /* an address or a host name */
-		struct str cluster;
-		uint16_t port;
-		uint32_t weight;
-		bool mark;
-	} * gateways; /* owned */
+	struct ew_gateway_config *gateways; /* owned */
 	size_t n_gateways;
 };
 

@@ -120,6 +120,9 @@ uint8_t ew_close_alert(enum ew_close_reason reason);
 
 /* --- decisions -------------------------------------------------------------------------------- */
 
+/* Is the address in one of them? */
+bool ew_ranges_have(const struct ew_ranges *ranges, const struct ip *ip);
+
 /* May this client come through this door at all? */
 bool ew_conn_is_allowed(const struct ew_listener_config *door, const struct ip *client);
 

@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Each socket is registered once, for both directions, edge-triggered; what its events say is kept
+ * in struct ew_side, and a system call is made only when that says it can succeed.
+ *
+ * A hello is read into the worker's buffer; when it came whole, which is nearly always, it is
+ * copied once, for the upstream and for retries. Only half hellos own memory that grows.
+ */
+#include "worker_priv.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/macros.h"
+
+/* --- end -------------------------------------------------------------------------------------- */
+
+static struct ew_stats *stats_of(const struct ew_conn *conn)
+{
+	return conn->door->worker->setup->stats;
+}
+
+static void set_reset(const struct ew_side *side)
+{
+	const struct linger reset = {.l_onoff = 1, .l_linger = 0};
+	if (side->fd >= 0)
+		setsockopt(side->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+}
+
+void ew_conn_drop_dialing(struct ew_conn *conn)
+{
+	struct ew_dialing *dialing = conn->dialing;
+	if (dialing == NULL)
+		return;
+	if (dialing->hello == 0)
+		conn->door->worker->hello_bytes -= dialing->cap;
+	ew_table_unref(dialing->table);
+	free(dialing);
+	conn->dialing = NULL;
+}
+
+void ew_conn_close(struct ew_conn *conn, enum ew_close_reason reason)
+{
+	struct ew_worker *worker = conn->door->worker;
+	enum ew_door door = conn->door->config->door;
+	if (conn->state == EW_CONN_CLOSED)
+		return;
+	/* a refused one was counted when it was refused */
+	if (conn->state != EW_CONN_CLOSING)
+		metrics_add(stats_of(conn)->ends[door][reason], 1);
+	/* one that never had an answer is counted here for the first time */
+	if (conn->series != NULL && conn->state == EW_CONN_ANSWER)
+		metrics_add(conn->series->opened, 1);
+	if (conn->series != NULL)
+		metrics_add(conn->series->closed, 1);
+	ew_conn_move(&conn->state, EW_CONN_CLOSED);
+	ew_side_close(&conn->client, &conn->client_event);
+	ew_side_close(&conn->upstream, &conn->upstream_event);
+	ew_flow_fini(&conn->up, &worker->pipes);
+	ew_flow_fini(&conn->down, &worker->pipes);
+	ew_conn_drop_dialing(conn);
+	ew_wheel_remove(&worker->wheel, &conn->timer);
+	list_remove(&conn->again_link);
+	metrics_add(stats_of(conn)->active[door], -1);
+	ew_worker_bury(worker, conn);
+}
+
+void ew_conn_reset(struct ew_conn *conn, enum ew_close_reason reason)
+{
+	set_reset(&conn->client);
+	set_reset(&conn->upstream);
+	ew_conn_close(conn, reason);
+}
+
+void ew_conn_free(struct ew_conn *conn)
+{
+	free(conn);
+}
+
+/* --- deadlines -------------------------------------------------------------------------------- */
+
+void ew_conn_set_deadline(struct ew_conn *conn)
+{
+	struct ew_worker *worker = conn->door->worker;
+	ew_worker_watch(worker, &conn->timer,
+	                worker->now_ms + ew_conn_state_deadline_ms(conn->state));
+}
+
+static void on_idle_deadline(struct ew_conn *conn)
+{
+	struct ew_worker *worker = conn->door->worker;
+	/* the wheel is not touched by every byte: what it says is the earliest that can be */
+	int64_t idle_until = conn->active_ms + ew_conn_state_deadline_ms(conn->state);
+	if (worker->now_ms < idle_until)
+		ew_worker_watch(worker, &conn->timer, idle_until);
+	else
+		ew_conn_close(conn, EW_CLOSE_IDLE);
+}
+
+void ew_conn_on_deadline(struct ew_conn *conn)
+{
+	switch (conn->state) {
+	case EW_CONN_HELLO:
+		ew_conn_refuse(conn, EW_CLOSE_HELLO_TIMEOUT, 0, NULL);
+		return;
+	case EW_CONN_DIAL:
+		ew_dial_on_timeout(conn);
+		return;
+	case EW_CONN_ANSWER:
+	case EW_CONN_RELAY:
+		on_idle_deadline(conn);
+		return;
+	case EW_CONN_CLOSING:
+		ew_conn_close(conn, EW_CLOSE_DONE);
+		return;
+	case EW_CONN_CLOSED:
+		return;
+	}
+}
+
+/* --- refusal ---------------------------------------------------------------------------------- */
+
+static struct str sni_of(const struct ew_conn *conn)
+{
+	if (conn->dialing == NULL || conn->dialing->route == NULL)
+		return STR_NULL;
+	return str_make(conn->dialing->route->sni, conn->dialing->route->sni_len);
+}
+
+static void record(const struct ew_conn *conn, struct str sni, enum ew_close_reason reason,
+                   const char *detail)
+{
+	ew_recorder_add(conn->door->worker->setup->recorder, clock_wall_s(), &conn->peer,
+	                conn->door->config->door, sni, reason, detail);
+}
+
+/* Throws away what the client still sends, so that the alert reaches it and not a reset. */
+static void read_closing(struct ew_conn *conn)
+{
+	uint8_t *buffer = conn->door->worker->buffer;
+	for (;;) {
+		ssize_t n = recv(conn->client.fd, buffer, EW_BUFFER_SIZE, 0);
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n > 0)
+			conn->discarded += (uint32_t)n;
+		if (n <= 0 || conn->discarded > EW_CLOSING_READ_MAX) {
+			ew_conn_close(conn, EW_CLOSE_DONE);
+			return;
+		}
+	}
+}
+
+static void say_alert(struct ew_conn *conn, uint8_t alert)
+{
+	uint8_t bytes[EW_ALERT_LEN];
+	ew_conn_alert(alert, bytes);
+	/* it fits: nothing else was ever sent on this socket */
+	IGNORE(send(conn->client.fd, bytes, sizeof(bytes), MSG_NOSIGNAL) < 0);
+	shutdown(conn->client.fd, SHUT_WR);
+	ew_conn_move(&conn->state, EW_CONN_CLOSING);
+	ew_conn_set_deadline(conn);
+	read_closing(conn);
+}
+
+static void refuse(struct ew_conn *conn, struct str sni, enum ew_close_reason reason, uint8_t alert,
+                   const char *detail)
+{
+	struct ew_worker *worker = conn->door->worker;
+	record(conn, sni, reason, detail);
+	ew_side_close(&conn->upstream, &conn->upstream_event);
+	if (alert == 0) {
+		ew_conn_close(conn, reason);
+		return;
+	}
+	metrics_add(stats_of(conn)->ends[conn->door->config->door][reason], 1);
+	ew_conn_drop_dialing(conn);
+	ew_flow_fini(&conn->up, &worker->pipes);
+	ew_flow_fini(&conn->down, &worker->pipes);
+	say_alert(conn, alert);
+}
+
+void ew_conn_refuse(struct ew_conn *conn, enum ew_close_reason reason, uint8_t alert,
+                    const char *detail)
+{
+	refuse(conn, sni_of(conn), reason, alert, detail);
+}
+
+void ew_conn_refuse_name(struct ew_conn *conn, struct str sni, enum ew_close_reason reason)
+{
+	refuse(conn, sni, reason, ew_close_alert(reason), NULL);
+}
+
+/* --- relay ------------------------------------------------------------------------------------ */
+
+/* What a pump came to, and whether it moved anything. */
+struct pumped {
+	enum ew_pump result;
+	bool moved;
+};
+
+/* False: the connection was reset. */
+static bool pump(struct ew_conn *conn, bool is_up, struct pumped *ret_pumped)
+{
+	struct ew_worker *worker = conn->door->worker;
+	struct ew_side *from = is_up ? &conn->client : &conn->upstream;
+	struct ew_side *to = is_up ? &conn->upstream : &conn->client;
+	uint64_t bytes = 0;
+	enum ew_pump result = ew_flow_pump(is_up ? &conn->up : &conn->down, from, to,
+	                                   &worker->pipes, worker->buffer, &bytes);
+	if (bytes > 0) {
+		conn->active_ms = worker->now_ms;
+		metrics_add(is_up ? conn->series->received : conn->series->sent, (int64_t)bytes);
+	}
+	*ret_pumped = (struct pumped){result, bytes > 0};
+	if (result != EW_PUMP_FROM_RESET && result != EW_PUMP_TO_RESET)
+		return true;
+	bool by_client = is_up == (result == EW_PUMP_FROM_RESET);
+	ew_conn_reset(conn, by_client ? EW_CLOSE_CLIENT_RESET : EW_CLOSE_UPSTREAM_RESET);
+	return false;
+}
+
+static void relay(struct ew_conn *conn)
+{
+	struct pumped up;
+	struct pumped down;
+	if (!pump(conn, true, &up) || !pump(conn, false, &down))
+		return;
+	if (up.result == EW_PUMP_DONE && down.result == EW_PUMP_DONE)
+		ew_conn_close(conn, EW_CLOSE_DONE);
+	else if (up.result == EW_PUMP_AGAIN || down.result == EW_PUMP_AGAIN)
+		ew_worker_again(conn->door->worker, conn);
+}
+
+/* What the client sends while its upstream has not answered. */
+static void relay_early(struct ew_conn *conn)
+{
+	struct pumped up;
+	if (!pump(conn, true, &up))
+		return;
+	if (up.moved || conn->up.ended || ew_flow_holds(&conn->up))
+		conn->dialing->said_more = true;
+	if (up.result == EW_PUMP_AGAIN)
+		ew_worker_again(conn->door->worker, conn);
+}
+
+/* --- hello ------------------------------------------------------------------------------------ */
+
+/* Puts len bytes that lie in the worker's buffer into memory of the connection's own. */
+static void keep(struct ew_conn *conn, const uint8_t *data, uint32_t len, uint32_t cap)
+{
+	struct ew_dialing *dialing = xmalloc(sizeof(*dialing) + cap);
+	memset(dialing, 0, sizeof(*dialing));
+	dialing->len = len;
+	dialing->cap = cap;
+	memcpy(dialing->bytes, data, len);
+	conn->dialing = dialing;
+	conn->door->worker->hello_bytes += cap;
+}
+
+static void grow(struct ew_conn *conn)
+{
+	struct ew_dialing *dialing = conn->dialing;
+	if (dialing->len < dialing->cap)
+		return;
+	conn->door->worker->hello_bytes += dialing->cap;
+	dialing->cap *= 2;
+	conn->dialing = xrealloc(dialing, sizeof(*dialing) + dialing->cap);
+}
+
+/* PROXY headers and the mark, before the hello. */
+enum head {
+	HEAD_DONE,
+	HEAD_MORE,
+	HEAD_REFUSED
+};
+
+static enum head take_header(struct ew_conn *conn, const struct ew_mark *mark)
+{
+	const struct ew_listener_config *config = conn->door->config;
+	struct ew_dialing *dialing = conn->dialing;
+	if (dialing->proxied || dialing->marked ||
+	    !ew_ranges_have(&config->trusted, &conn->peer.ip)) {
+		ew_conn_refuse(conn, EW_CLOSE_BAD_HEADER, 0, NULL);
+		return HEAD_REFUSED;
+	}
+	dialing->proxied = true;
+	dialing->skip += mark->len;
+	if (mark->has_source)
+		conn->peer = mark->source;
+	return HEAD_DONE;
+}
+
+static enum head take_mark(struct ew_conn *conn, const struct ew_mark *mark)
+{
+	struct ew_dialing *dialing = conn->dialing;
+	if (dialing->marked || conn->door->config->door != EW_DOOR_INGRESS) {
+		ew_conn_refuse(conn, EW_CLOSE_BAD_HEADER, 0, NULL);
+		return HEAD_REFUSED;
+	}
+	dialing->marked = true;
+	dialing->skip += mark->len;
+	memcpy(dialing->cluster, mark->cluster, sizeof(dialing->cluster));
+	return HEAD_DONE;
+}
+
+static enum head read_headers(struct ew_conn *conn)
+{
+	for (;;) {
+		struct ew_dialing *dialing = conn->dialing;
+		struct ew_mark mark;
+		enum head head = HEAD_DONE;
+		switch (ew_mark_read(dialing->bytes + dialing->skip, dialing->len - dialing->skip,
+		                     &mark)) {
+		case EW_MARK_NONE:
+			/* for a load balancer that put no header this was not asked yet */
+			if (ew_conn_is_allowed(conn->door->config, &conn->peer.ip))
+				return HEAD_DONE;
+			ew_conn_refuse(conn, EW_CLOSE_NOT_ALLOWED, 0, NULL);
+			return HEAD_REFUSED;
+		case EW_MARK_MORE:
+			return HEAD_MORE;
+		case EW_MARK_BAD:
+			ew_conn_refuse(conn, EW_CLOSE_BAD_HEADER, 0, NULL);
+			return HEAD_REFUSED;
+		case EW_MARK_PROXY:
+			head = take_header(conn, &mark);
+			break;
+		case EW_MARK_FOUND:
+			head = take_mark(conn, &mark);
+			break;
+		}
+		if (head != HEAD_DONE)
+			return head;
+	}
+}
+
+static void read_hello(struct ew_conn *conn)
+{
+	struct ew_hello hello;
+	struct ew_dialing *dialing = conn->dialing;
+	switch (ew_hello_read(&dialing->reader, dialing->bytes + dialing->skip,
+	                      dialing->len - dialing->skip, &hello)) {
+	case EW_HELLO_MORE:
+		return;
+	case EW_HELLO_DONE:
+		dialing->hello = dialing->skip + hello.len;
+		conn->door->worker->hello_bytes -= dialing->cap;
+		ew_dial_start(conn, &hello);
+		return;
+	case EW_HELLO_NOT_TLS:
+		ew_conn_refuse(conn, EW_CLOSE_NOT_TLS, 0, NULL);
+		return;
+	case EW_HELLO_BAD:
+		ew_conn_refuse(conn, EW_CLOSE_BAD_HELLO, hello.alert, hello.why);
+		return;
+	}
+}
+
+/* The client ended or failed before its hello was whole. */
+static void on_hello_end(struct ew_conn *conn, ssize_t n)
+{
+	if (n < 0)
+		ew_conn_close(conn, EW_CLOSE_CLIENT_RESET);
+	else
+		ew_conn_close(conn, EW_CLOSE_CLIENT_LEFT);
+}
+
+static void on_hello_bytes(struct ew_conn *conn)
+{
+	if (read_headers(conn) == HEAD_DONE)
+		read_hello(conn);
+	if (conn->state == EW_CONN_HELLO && conn->door->worker->hello_bytes > EW_HELLO_MEMORY_MAX)
+		ew_conn_refuse(conn, EW_CLOSE_HELLO_MEMORY, ew_close_alert(EW_CLOSE_HELLO_MEMORY),
+		               NULL);
+}
+
+/* The first bytes: into the worker's buffer, then as many as came into the connection's memory. */
+static void read_first(struct ew_conn *conn)
+{
+	struct ew_worker *worker = conn->door->worker;
+	ssize_t n = recv(conn->client.fd, worker->buffer, EW_BUFFER_SIZE, 0);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+		conn->client.readable = errno == EINTR;
+		return;
+	}
+	if (n <= 0) {
+		on_hello_end(conn, n);
+		return;
+	}
+	uint32_t len = (uint32_t)n;
+	keep(conn, worker->buffer, len, (len / EW_HELLO_CHUNK + 1) * EW_HELLO_CHUNK);
+	on_hello_bytes(conn);
+}
+
+static void read_more(struct ew_conn *conn)
+{
+	grow(conn);
+	struct ew_dialing *dialing = conn->dialing;
+	ssize_t n = recv(conn->client.fd, dialing->bytes + dialing->len,
+	                 dialing->cap - dialing->len, 0);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+		conn->client.readable = errno == EINTR;
+		return;
+	}
+	if (n <= 0) {
+		on_hello_end(conn, n);
+		return;
+	}
+	dialing->len += (uint32_t)n;
+	on_hello_bytes(conn);
+}
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+void ew_conn_step(struct ew_conn *conn)
+{
+	switch (conn->state) {
+	case EW_CONN_HELLO:
+		while (conn->state == EW_CONN_HELLO && conn->client.readable) {
+			if (conn->dialing == NULL)
+				read_first(conn);
+			else
+				read_more(conn);
+		}
+		return;
+	case EW_CONN_DIAL:
+		return;
+	case EW_CONN_ANSWER:
+		relay_early(conn);
+		return;
+	case EW_CONN_RELAY:
+		relay(conn);
+		return;
+	case EW_CONN_CLOSING:
+		if (conn->client.readable)
+			read_closing(conn);
+		return;
+	case EW_CONN_CLOSED:
+		return;
+	}
+}
+
+static void on_client(evutil_socket_t fd, short what, void *arg)
+{
+	struct ew_conn *conn = arg;
+	(void)fd;
+	if (conn->state == EW_CONN_CLOSED)
+		return;
+	ew_worker_enter(conn->door->worker);
+	conn->client.readable |= (what & EV_READ) != 0;
+	conn->client.writable |= (what & EV_WRITE) != 0;
+	ew_conn_step(conn);
+	/* both at once may be an error; whoever reads sees it, others have to ask */
+	bool both = (what & EV_READ) != 0 && (what & EV_WRITE) != 0;
+	bool relaying = conn->state == EW_CONN_RELAY || conn->state == EW_CONN_ANSWER;
+	if (both && relaying && conn->client.readable && ew_side_has_failed(&conn->client))
+		ew_conn_reset(conn, EW_CLOSE_CLIENT_RESET);
+}
+
+void ew_conn_open(struct ew_door_io *door, int fd, const struct addr *peer)
+{
+	struct ew_worker *worker = door->worker;
+	struct ew_stats *stats = worker->setup->stats;
+	struct ew_conn *conn = xcalloc(1, sizeof(*conn));
+	list_init(&conn->link);
+	list_init(&conn->again_link);
+	ew_wheel_entry_init(&conn->timer);
+	conn->door = door;
+	conn->peer = *peer;
+	conn->client = (struct ew_side){.fd = fd, .readable = true, .writable = true};
+	conn->upstream.fd = -1;
+	conn->state = EW_CONN_HELLO;
+	list_append(&worker->conns, &conn->link);
+	worker->n_conns++;
+	metrics_add(stats->accepted[door->config->door], 1);
+	metrics_add(stats->active[door->config->door], 1);
+	event_assign(&conn->client_event, worker->base, fd, EV_READ | EV_WRITE | EV_ET | EV_PERSIST,
+	             on_client, conn);
+	bool trusted = ew_ranges_have(&door->config->trusted, &peer->ip);
+	if (!trusted && !ew_conn_is_allowed(door->config, &peer->ip)) {
+		ew_conn_refuse(conn, EW_CLOSE_NOT_ALLOWED, 0, NULL);
+		return;
+	}
+	event_add(&conn->client_event, NULL);
+	ew_conn_set_deadline(conn);
+	ew_conn_step(conn);
+}

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control_priv.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/macros.h"
+#include "base/net.h"
+
+enum {
+	DRAIN_POLL_MS = 50
+};
+
+static const struct options_row rows[] = {
+	{.name = "config",
+         .letter = 'c',
+         .kind = OPTIONS_TEXT,
+         .arg = "FILE",
+         .dflt = "/etc/fedway/gateway.yaml",
+         .help = "the GatewayConfig; read again on SIGHUP and when it changes",
+         .offset = offsetof(struct ew_options, config)},
+	{.name = "drain-delay",
+         .kind = OPTIONS_DURATION,
+         .arg = "TIME",
+         .dflt = "5s",
+         .help = "after SIGTERM go on accepting for so long, already unready",
+         .offset = offsetof(struct ew_options, drain_delay_ms)},
+	{.name = "drain-timeout",
+         .kind = OPTIONS_DURATION,
+         .arg = "TIME",
+         .dflt = "60s",
+         .help = "after SIGTERM reset what is still open after so long",
+         .offset = offsetof(struct ew_options, drain_timeout_ms)},
+	{.name = "log-level",
+         .kind = OPTIONS_TEXT,
+         .arg = "LEVEL",
+         .dflt = "info",
+         .help = "debug, info, warn or error",
+         .offset = offsetof(struct ew_options, log_level)},
+	{.name = "log-json",
+         .kind = OPTIONS_BOOL,
+         .help = "log lines as JSON objects",
+         .offset = offsetof(struct ew_options, log_json)},
+};
+
+const struct options_spec ew_options_spec = {
+	.program = "fedway-gateway",
+	.about = "East-west gateway: routes TLS connections by server name, without decrypting "
+                 "them.",
+	.rows = rows,
+	.n_rows = N_ELEMS(rows),
+};
+
+/* --- table ------------------------------------------------------------------------------------ */
+
+void ew_control_set_table(struct ew_control *control, struct ew_table *table)
+{
+	for (uint32_t i = 0; i < control->n_workers; i++)
+		ew_worker_set_table(control->workers[i], ew_table_ref(table));
+	ew_table_unref(control->table);
+	control->table = table;
+	metrics_set(control->stats->routes, ew_table_n_routes(table));
+	metrics_set(control->stats->version, (int64_t)ew_table_version(table));
+	metrics_set(control->stats->table_bytes, (int64_t)ew_table_memory(table));
+}
+
+uint32_t ew_control_connections(const struct ew_control *control)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < control->n_workers; i++)
+		n += ew_worker_connections(control->workers[i]);
+	return n;
+}
+
+/* --- drain ------------------------------------------------------------------------------------ */
+
+static void stop(struct ew_control *control)
+{
+	control->state = EW_CONTROL_STOPPED;
+	loop_stop(control->loop);
+}
+
+static void on_drain_poll(void *arg)
+{
+	struct ew_control *control = arg;
+	if (ew_control_connections(control) == 0)
+		stop(control);
+	else
+		loop_timer_set(&control->drain_poll, DRAIN_POLL_MS);
+}
+
+static void on_drain_delay(void *arg)
+{
+	struct ew_control *control = arg;
+	control->state = EW_CONTROL_CLOSED;
+	for (uint32_t i = 0; i < control->n_workers; i++)
+		ew_worker_drain(control->workers[i]);
+	log_info("eastwest", "no more connections are accepted open=%u",
+	         ew_control_connections(control));
+	/* what the listeners' queues held is counted by then */
+	loop_timer_set(&control->drain_poll, DRAIN_POLL_MS);
+}
+
+static void on_drain_timeout(void *arg)
+{
+	struct ew_control *control = arg;
+	log_warn("eastwest", "drain timeout, connections are reset open=%u",
+	         ew_control_connections(control));
+	stop(control);
+}
+
+void ew_control_drain(struct ew_control *control)
+{
+	const struct ew_options *options = control->options;
+	if (control->state != EW_CONTROL_SERVING)
+		return;
+	control->state = EW_CONTROL_DRAINING;
+	log_info("eastwest", "draining open=%u", ew_control_connections(control));
+	loop_timer_set(&control->drain_delay, (int64_t)options->drain_delay_ms);
+	loop_timer_set(&control->drain_timeout, (int64_t)options->drain_timeout_ms);
+}
+
+/* --- signals ---------------------------------------------------------------------------------- */
+
+static void on_hangup(void *arg)
+{
+	ew_control_reload(arg, true);
+}
+
+static void on_terminate(void *arg)
+{
+	struct ew_control *control = arg;
+	/* said twice: at once */
+	if (control->state == EW_CONTROL_SERVING)
+		ew_control_drain(control);
+	else
+		stop(control);
+}
+
+static void take_signals(struct ew_control *control)
+{
+	struct sigaction ignore = {.sa_handler = SIG_IGN};
+	sigaction(SIGPIPE, &ignore, NULL);
+	control->signals[0] = loop_signal_create(control->loop, SIGHUP, on_hangup, control);
+	control->signals[1] = loop_signal_create(control->loop, SIGTERM, on_terminate, control);
+	control->signals[2] = loop_signal_create(control->loop, SIGINT, on_terminate, control);
+}
+
+/* --- workers ---------------------------------------------------------------------------------- */
+
+static uint32_t count_workers(const struct ew_config *config)
+{
+	cpu_set_t cpus;
+	if (config->workers > 0)
+		return config->workers;
+	if (sched_getaffinity(0, sizeof(cpus), &cpus) < 0)
+		return 1;
+	int n = CPU_COUNT(&cpus);
+	return n < EW_CONFIG_WORKERS_MAX ? (uint32_t)n : EW_CONFIG_WORKERS_MAX;
+}
+
+/* A listening socket per door for one worker. The first worker's ports are everybody's. */
+static bool open_doors(struct ew_control *control, bool is_first, int *fds, struct err *err)
+{
+	for (size_t i = 0; i < control->setup.n_listeners; i++) {
+		const struct ew_listener_config *listener = &control->setup.listeners[i];
+		struct addr addr = is_first ? listener->addr : control->bound[i];
+		fds[i] = net_listen(&addr, true, &control->bound[i], err);
+		if (fds[i] >= 0)
+			continue;
+		while (i > 0)
+			close(fds[--i]);
+		return err_wrap(err, "listener '%s'", listener->name);
+	}
+	return true;
+}
+
+static bool start_worker(struct ew_control *control, struct err *err)
+{
+	int *fds CLEANUP(free_ptr) = xcalloc(control->setup.n_listeners + 1, sizeof(*fds));
+	uint32_t i = control->n_workers;
+	if (!open_doors(control, i == 0, fds, err))
+		return false;
+	control->workers[i] =
+		ew_worker_create(&control->setup, i, fds, ew_table_ref(control->table));
+	control->n_workers++;
+	return ew_worker_start(control->workers[i], err);
+}
+
+static void tell_doors(const struct ew_control *control)
+{
+	for (size_t i = 0; i < control->setup.n_listeners; i++) {
+		const struct ew_listener_config *listener = &control->setup.listeners[i];
+		char text[ADDR_TEXT_MAX];
+		log_info("eastwest", "listening name=%s mode=%s address=%s workers=%u",
+		         listener->name, listener->door == EW_DOOR_INGRESS ? "ingress" : "egress",
+		         addr_format(&control->bound[i], text), control->n_workers);
+	}
+}
+
+static bool start_workers(struct ew_control *control, struct err *err)
+{
+	uint32_t n = count_workers(control->boot);
+	control->setup = (struct ew_worker_setup){
+		.listeners = control->boot->listeners,
+		.n_listeners = control->boot->n_listeners,
+		.registry = control->registry,
+		.stats = control->stats,
+		.recorder = control->recorder,
+	};
+	control->workers = xcalloc(n, sizeof(*control->workers));
+	control->bound = xcalloc(control->setup.n_listeners + 1, sizeof(*control->bound));
+	while (control->n_workers < n) {
+		if (!start_worker(control, err))
+			return false;
+	}
+	tell_doors(control);
+	return true;
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		log_warn("eastwest", "the limit of open files cannot be raised");
+}
+
+static void init(struct ew_control *control, const struct ew_options *options)
+{
+	*control = (struct ew_control){.options = options, .watch_fd = -1};
+	control->loop = loop_create();
+	control->registry = ew_health_registry_create();
+	control->stats = ew_stats_create();
+	control->recorder = ew_recorder_create();
+	control->resolver = ew_resolver_create(control->loop, ew_control_on_resolved, control);
+	loop_timer_init(&control->drain_delay, control->loop, on_drain_delay, control);
+	loop_timer_init(&control->drain_timeout, control->loop, on_drain_timeout, control);
+	loop_timer_init(&control->drain_poll, control->loop, on_drain_poll, control);
+}
+
+static bool start(struct ew_control *control, struct err *err)
+{
+	take_signals(control);
+	if (!ew_control_load(control, err) || !start_workers(control, err) ||
+	    !ew_admin_start(control, err))
+		return false;
+	control->checker = ew_checker_create(control->loop, control->registry, control->stats);
+	ew_control_watch(control);
+	control->state = EW_CONTROL_SERVING;
+	return true;
+}
+
+static void fini(struct ew_control *control)
+{
+	ew_admin_stop(control);
+	for (uint32_t i = 0; i < control->n_workers; i++)
+		ew_worker_stop(control->workers[i]);
+	free(control->workers);
+	free(control->bound);
+	ew_checker_destroy(control->checker);
+	ew_resolver_destroy(control->resolver);
+	loop_io_fini(&control->watch);
+	if (control->watch_fd >= 0)
+		close(control->watch_fd);
+	struct loop_timer *timers[] = {&control->reload_soon, &control->drain_delay,
+	                               &control->drain_timeout, &control->drain_poll};
+	for (size_t i = 0; i < N_ELEMS(timers); i++)
+		loop_timer_fini(timers[i]);
+	for (size_t i = 0; i < N_ELEMS(control->signals); i++)
+		loop_signal_destroy(control->signals[i]);
+	loop_destroy(control->loop);
+	ew_table_unref(control->table);
+	if (control->config != control->boot)
+		ew_config_destroy(control->config);
+	ew_config_destroy(control->boot);
+	buf_fini(&control->text);
+	ew_health_registry_destroy(control->registry);
+	ew_recorder_destroy(control->recorder);
+	ew_stats_destroy(control->stats);
+}
+
+int ew_control_run(const struct ew_options *options)
+{
+	struct ew_control control;
+	struct err err;
+	enum log_level level;
+	if (!log_level_parse(options->log_level, &level)) {
+		log_error("eastwest", "--log-level: must be debug, info, warn or error");
+		return 2;
+	}
+	log_set_level(level);
+	log_set_json(options->log_json);
+	raise_descriptor_limit();
+	init(&control, options);
+	bool ok = start(&control, &err);
+	if (ok) {
+		log_info("eastwest", "ready version=%s routes=%u", FEDWAY_VERSION,
+		         ew_table_n_routes(control.table));
+		loop_run(control.loop);
+	} else {
+		log_error("eastwest", "%s", err.msg);
+	}
+	fini(&control);
+	return ok ? 0 : 1;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * control_priv - what the files of the control loop share: control_io.c (life and drain),
+ * reload_io.c (configuration), admin_io.c (health, metrics, admin).
+ */
+#pragma once
+
+#include "check_io.h"
+#include "control.h"
+#include "record.h"
+#include "resolve_io.h"
+#include "stats.h"
+#include "worker_io.h"
+
+#include "base/buf.h"
+#include "base/http.h"
+#include "base/loop.h"
+#include "eastwest/config.h"
+
+enum ew_control_state {
+	EW_CONTROL_STARTING,
+	EW_CONTROL_SERVING,
+	EW_CONTROL_DRAINING, /* unready, still accepting */
+	EW_CONTROL_CLOSED,   /* no more accepts; waits for connections to end */
+	EW_CONTROL_STOPPED
+};
+
+struct ew_control {
+	const struct ew_options *options;
+	struct loop *loop;
+	enum ew_control_state state;
+
+	struct ew_config *boot;   /* what only a restart changes is taken from here */
+	struct ew_config *config; /* in force; may be boot */
+	bool from_copy;           /* config came from the disk copy */
+	struct buf text;          /* of the file when it was last read */
+	bool text_is_good;
+	struct ew_table *table; /* in force */
+
+	struct ew_health_registry *registry;
+	struct ew_stats *stats;
+	struct ew_recorder *recorder;
+	struct ew_checker *checker;
+	struct ew_resolver *resolver;
+
+	struct ew_worker_setup setup;
+	struct ew_worker **workers; /* owned */
+	uint32_t n_workers;
+	struct addr *bound; /* owned: the listeners' addresses with their real ports */
+
+	struct http_server *health;
+	struct http_server *metrics;
+	struct http_server *admin;
+
+	struct loop_signal *signals[3];
+	int watch_fd;
+	struct loop_io watch;
+	struct loop_timer reload_soon;
+	struct loop_timer drain_delay;
+	struct loop_timer drain_timeout;
+	struct loop_timer drain_poll;
+};
+
+/* --- reload_io.c ------------------------------------------------------------------------------ */
+
+/* At start: from the file, or else from the disk copy. */
+MUST_CHECK
+bool ew_control_load(struct ew_control *control, struct err *err);
+/* The file again. A bad one changes nothing and is logged; an unchanged one is left alone, and
+ * that is only logged when somebody asked. */
+void ew_control_reload(struct ew_control *control, bool asked);
+/* Begins to watch the file's folder. */
+void ew_control_watch(struct ew_control *control);
+/* The same configuration with what host names mean now. */
+void ew_control_on_resolved(void *control);
+
+/* --- control_io.c ----------------------------------------------------------------------------- */
+
+/* Gives the table to everybody and keeps it. Takes the reference. */
+void ew_control_set_table(struct ew_control *control, struct ew_table *table);
+void ew_control_drain(struct ew_control *control);
+uint32_t ew_control_connections(const struct ew_control *control);
+
+/* --- admin_io.c ------------------------------------------------------------------------------- */
+
+MUST_CHECK
+bool ew_admin_start(struct ew_control *control, struct err *err);
+void ew_admin_stop(struct ew_control *control);

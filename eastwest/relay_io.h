@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * relay_io - bytes from one socket to another, in one direction.
+ *
+ * Small reads are copied through the worker's one buffer; once a read fills EW_COPY_MAX the next
+ * ones go through a pipe by splice(2) and never enter the process. A flow holds memory only while
+ * the far end does not take what was read: at most EW_COPY_MAX bytes, or a pipe.
+ *
+ *   from ──recv──▶ buffer ──send──▶ to          what `to` did not take stays in carry
+ *   from ──splice──▶ pipe ──splice──▶ to        or in the pipe
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	EW_BUFFER_SIZE = 64 << 10, /* the worker's */
+	EW_COPY_MAX = 16 << 10,
+	EW_PIPE_SIZE = 256 << 10,
+	EW_PIPES_IDLE_MAX = 16,  /* kept open by a worker for the next flow */
+	EW_PIPES_MAX = 1024,     /* of a worker */
+	EW_PUMP_BUDGET = 2 << 20 /* bytes of one flow before others have their turn */
+};
+
+/* One end of a connection. What is known of the socket, as edge-triggered events tell it. */
+struct ew_side {
+	int fd; /* -1: none */
+	bool readable;
+	bool writable;
+};
+
+/* --- pipes ------------------------------------------------------------------------------------ */
+
+struct ew_pipe {
+	int fd[2];
+};
+
+struct ew_pipes {
+	struct ew_pipe idle[EW_PIPES_IDLE_MAX];
+	uint32_t n_idle;
+	uint32_t n_used;
+	uint64_t n_small; /* pipes that the kernel did not enlarge, ever */
+};
+
+void ew_pipes_fini(struct ew_pipes *pipes);
+
+/* --- flows ------------------------------------------------------------------------------------ */
+
+struct ew_flow {
+	struct ew_pipe pipe; /* both 0: none */
+	uint32_t in_pipe;
+	uint32_t carry_at;
+	uint32_t carry_len;
+	uint8_t *carry; /* owned */
+	bool splice;    /* reads go by pipe */
+	bool ended;     /* from has sent its end */
+	bool done;      /* and it was passed on */
+};
+
+enum ew_pump {
+	EW_PUMP_WAIT,       /* nothing more to do until an event */
+	EW_PUMP_AGAIN,      /* the budget is used up: call again soon */
+	EW_PUMP_DONE,       /* the end was passed on */
+	EW_PUMP_FROM_RESET, /* from was reset, or failed */
+	EW_PUMP_TO_RESET
+};
+
+/* Moves what can be moved. buffer has EW_BUFFER_SIZE bytes. *bytes is increased by what reached
+ * `to`. */
+enum ew_pump ew_flow_pump(struct ew_flow *flow, struct ew_side *from, struct ew_side *to,
+                          struct ew_pipes *pipes, uint8_t *buffer, uint64_t *bytes);
+
+/* Sends data, or keeps what does not go out. The flow must hold nothing. False: to was reset. */
+bool ew_flow_push(struct ew_flow *flow, struct ew_side *to, const uint8_t *data, size_t len,
+                  uint64_t *bytes);
+
+/* Does it hold bytes that `to` has not taken? */
+bool ew_flow_holds(const struct ew_flow *flow);
+
+/* Gives back what it holds. Harmless on zeroed memory. */
+void ew_flow_fini(struct ew_flow *flow, struct ew_pipes *pipes);

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * worker_priv - what the files of a worker share: worker_io.c (thread, messages, table),
+ * listener_io.c (accept), conn_io.c (hello and relay), dial_io.c (upstreams), and nobody else.
+ *
+ * Everything here belongs to the worker's thread, but for the fields named shared.
+ */
+#pragma once
+
+#include "record.h"
+#include "relay_io.h"
+#include "stats.h"
+#include "worker_io.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "base/list.h"
+#include "base/map.h"
+#include "eastwest/balance.h"
+#include "eastwest/conn.h"
+#include "eastwest/wheel.h"
+
+enum {
+	EW_HELLO_CHUNK = 256,           /* half hellos grow from here, doubling */
+	EW_HELLO_MEMORY_MAX = 32 << 20, /* of a worker, for half hellos */
+	EW_ACCEPT_BATCH_MAX = 64,       /* connections of one wake-up */
+	EW_ACCEPT_PAUSE_MS = 100,       /* without descriptors */
+	EW_CLOSING_READ_MAX = 256 << 10 /* bytes thrown away behind an alert */
+};
+
+struct ew_door_io;
+struct ew_conn;
+
+/* What a worker remembers of a route that is in use. */
+struct ew_use {
+	struct ew_balance balance;
+};
+
+struct ew_worker {
+	const struct ew_worker_setup *setup; /* shared, outlives the worker */
+	uint32_t index;
+	struct event_base *base;
+	int64_t now_ms; /* of this wake-up */
+	struct ew_table *table;
+	struct map uses;   /* SNI name to struct ew_use */
+	struct map series; /* SNI name and cluster to struct ew_series; never forgotten */
+
+	struct ew_wheel wheel;
+	struct event tick;
+	int64_t tick_at_ms; /* 0: not set */
+
+	struct list conns;  /* all of them */
+	struct list closed; /* to be freed at the end of the turn */
+	struct list again;  /* used up their budget */
+	uint32_t n_conns;
+	size_t hello_bytes; /* held by half hellos */
+
+	struct ew_pipes pipes;
+	uint8_t *buffer; /* EW_BUFFER_SIZE */
+
+	struct ew_door_io *doors;
+	size_t n_doors;
+
+	struct event wake;
+	int wake_fd;
+	pthread_mutex_t lock;
+	struct list messages; /* shared, under lock */
+	pthread_t thread;
+	bool started;
+	bool stopping;
+	_Atomic uint32_t n_conns_shared; /* n_conns, for other threads */
+};
+
+/* A listening socket of a worker. */
+struct ew_door_io {
+	struct ew_worker *worker;
+	const struct ew_listener_config *config;
+	int fd; /* -1: closed */
+	uint32_t batch;
+	struct event readable;
+	struct event resume;
+};
+
+/* What a connection needs until its first answer, in one allocation. */
+struct ew_dialing {
+	struct ew_hello_reader reader;
+	uint32_t len;   /* bytes that came from the client */
+	uint32_t cap;   /* room for them */
+	uint32_t skip;  /* of them, PROXY headers and marks */
+	uint32_t hello; /* end of the hello, 0 while it is not whole */
+	uint32_t sent;  /* of mark and hello, to the present upstream */
+	bool marked;
+	bool proxied;   /* a load balancer's header came */
+	bool said_more; /* the client has sent something after what is kept here */
+	uint8_t mark_len;
+	uint8_t n_first; /* bytes in first */
+	uint8_t first[EW_ALERT_LEN];
+	struct ew_table *table; /* shared; NULL while the hello is not whole */
+	const struct ew_route *route;
+	struct ew_tries tries;
+	struct ew_choice choice;
+	char cluster[EW_MARK_CLUSTER_MAX + 1]; /* that the mark names */
+	uint8_t mark[EW_MARK_MAX];
+	uint8_t bytes[];
+};
+
+struct ew_conn {
+	struct list link;       /* in worker->conns, or ->closed */
+	struct list again_link; /* in worker->again */
+	struct ew_wheel_entry timer;
+	struct ew_door_io *door;
+	struct event client_event;
+	struct event upstream_event;
+	struct ew_side client;
+	struct ew_side upstream;
+	struct ew_flow up;
+	struct ew_flow down;
+	int64_t active_ms;
+	struct ew_dialing *dialing; /* owned; NULL from the first answer on */
+	const struct ew_series *series;
+	struct addr peer;
+	enum ew_conn_state state;
+	uint32_t discarded; /* while closing */
+};
+
+/* --- listener_io.c ---------------------------------------------------------------------------- */
+
+void ew_door_start(struct ew_door_io *door);
+/* Takes what still waits in the queue, then closes the socket. */
+void ew_door_drain(struct ew_door_io *door);
+void ew_door_stop(struct ew_door_io *door);
+
+/* --- conn_io.c -------------------------------------------------------------------------------- */
+
+/* Takes over fd. */
+void ew_conn_open(struct ew_door_io *door, int fd, const struct addr *peer);
+/* Two steps: everything is given back now, the memory at the end of the turn. Harmless twice. */
+void ew_conn_close(struct ew_conn *conn, enum ew_close_reason reason);
+/* As ew_conn_close, but both ends are reset. */
+void ew_conn_reset(struct ew_conn *conn, enum ew_close_reason reason);
+/* Ends a connection that has no answer yet, with the alert of the reason. */
+void ew_conn_refuse(struct ew_conn *conn, enum ew_close_reason reason, uint8_t alert,
+                    const char *detail);
+/* With the name that was asked for, though no route has it. */
+void ew_conn_refuse_name(struct ew_conn *conn, struct str sni, enum ew_close_reason reason);
+/* Goes on with whatever the sockets allow. */
+void ew_conn_step(struct ew_conn *conn);
+/* The upstream has answered, or nothing is left to try. */
+void ew_conn_drop_dialing(struct ew_conn *conn);
+/* The deadline of the state it is in, from now. */
+void ew_conn_set_deadline(struct ew_conn *conn);
+void ew_conn_on_deadline(struct ew_conn *conn);
+void ew_conn_free(struct ew_conn *conn);
+
+/* Both take event and socket of a side together. Harmless without one. */
+void ew_side_close(struct ew_side *side, struct event *event);
+/* Is an error pending? A reset of a side that nobody reads from now would else go unseen. */
+bool ew_side_has_failed(const struct ew_side *side);
+
+/* --- dial_io.c -------------------------------------------------------------------------------- */
+
+/* The hello is whole: chooses and connects; goes on to the next endpoint as often as need be. */
+void ew_dial_start(struct ew_conn *conn, const struct ew_hello *hello);
+void ew_dial_on_upstream(struct ew_conn *conn);
+/* DIAL has lasted too long. */
+void ew_dial_on_timeout(struct ew_conn *conn);
+
+/* --- worker_io.c ------------------------------------------------------------------------------ */
+
+struct ew_use *ew_worker_use(struct ew_worker *worker, const struct ew_route *route);
+/* Of the destination that was chosen. */
+const struct ew_series *ew_worker_series(struct ew_worker *worker,
+                                         const struct ew_dialing *dialing);
+/* Wakes the timer in time for a deadline. */
+void ew_worker_watch(struct ew_worker *worker, struct ew_wheel_entry *entry, int64_t deadline_ms);
+/* Runs at the end of this turn. */
+void ew_worker_bury(struct ew_worker *worker, struct ew_conn *conn);
+void ew_worker_again(struct ew_worker *worker, struct ew_conn *conn);
+/* Begin of every callback: takes the time. */
+void ew_worker_enter(struct ew_worker *worker);
