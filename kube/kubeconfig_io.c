@@ -68,19 +68,22 @@ static char *server_from_env(void)
 	return xasprintf("https://%s:%s", host, port);
 }
 
+char *kubeconfig_load_token(const char *path, struct err *err)
+{
+	char *text CLEANUP(free_ptr) = load_text(path, KUBECONFIG_TOKEN_MAX, err);
+
+	return text != NULL ? kubeconfig_clean_token(str_from(text), err) : NULL;
+}
+
 static bool load_account(const char *dir, struct kubeconfig *config, struct err *err)
 {
 	char *ca_path CLEANUP(free_ptr) = path_in(dir, "ca.crt");
-	char *token CLEANUP(free_ptr) = NULL;
 
 	config->token_file = path_in(dir, "token");
 	config->ca_pem = load_text(ca_path, KUBECONFIG_PEM_MAX, err);
 	if (config->ca_pem == NULL)
 		return false;
-	token = load_text(config->token_file, KUBECONFIG_TOKEN_MAX, err);
-	if (token == NULL)
-		return false;
-	config->token = kubeconfig_clean_token(str_from(token), err);
+	config->token = kubeconfig_load_token(config->token_file, err);
 	return config->token != NULL;
 }
 

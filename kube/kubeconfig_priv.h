@@ -24,3 +24,7 @@ bool kubeconfig_read(struct str text, const struct kubeconfig_source *source,
 /* Trims white space. ERR_INVALID: empty, or bytes that cannot stand in a header. Owned. */
 MUST_CHECK
 char *kubeconfig_clean_token(struct str text, struct err *err);
+
+/* What a token file holds now. Owned. */
+MUST_CHECK
+char *kubeconfig_load_token(const char *path, struct err *err);

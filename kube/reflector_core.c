@@ -224,8 +224,11 @@ static struct reflector_action fail(struct reflector_core *core,
 
 	note_failure(core, outcome);
 	struct reflector_action action = step(core, &input, at);
+	uint64_t turn = core->turn;
 
 	tell_status(core);
+	if (core->turn != turn)
+		return (struct reflector_action){.what = REFLECTOR_DO_NOTHING};
 	return action;
 }
 

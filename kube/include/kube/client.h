@@ -40,6 +40,7 @@ enum {
 	KUBE_CLIENT_BODY_MAX = 64 << 20,
 	KUBE_CLIENT_REQUEST_MAX = 3 << 20, /* what a kube-apiserver takes */
 	KUBE_CLIENT_PAGE = 500,
+	KUBE_CLIENT_LIST_MAX = 100000, /* objects that kube_client_list() gathers */
 	KUBE_CLIENT_WAITING_MAX = 10000
 };
 
@@ -88,7 +89,7 @@ struct kube_list_options {
 };
 /* Every page, as one List object {metadata, items}; options may be NULL. For lists that are small
  * and asked seldom; what is watched belongs to a reflector. ERR_TOO_LARGE over
- * KUBE_CLIENT_BODY_MAX in all. */
+ * KUBE_CLIENT_LIST_MAX objects. */
 struct kube_call *kube_client_list(struct kube_client *client, const struct kube_ref *ref,
                                    const struct kube_list_options *options, kube_answer_cb cb,
                                    void *arg);
