@@ -58,7 +58,8 @@ endfunction()
 function(fedway_test room)
   foreach(noun IN LISTS ARGN)
     add_executable(test_${room}_${noun} tests/test_${noun}.c)
-    target_include_directories(test_${room}_${noun} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+    target_include_directories(test_${room}_${noun} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}
+      ${CMAKE_SOURCE_DIR}/.ci/include)
     target_link_libraries(test_${room}_${noun} PRIVATE fed_${room} cmocka)
     target_compile_definitions(test_${room}_${noun} PRIVATE
       TEST_DATA_DIR="${CMAKE_CURRENT_SOURCE_DIR}/tests/data")
