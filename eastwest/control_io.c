@@ -51,7 +51,7 @@ static const struct options_row rows[] = {
 const struct options_spec ew_options_spec = {
 	.program = "fedway-gateway",
 	.about = "East-west gateway: routes TLS connections by server name, without decrypting "
-                 "them.",
+		 "them.",
 	.rows = rows,
 	.n_rows = N_ELEMS(rows),
 };

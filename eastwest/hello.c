@@ -314,6 +314,8 @@ enum ew_hello_result ew_hello_read(struct ew_hello_reader *reader, const uint8_t
 		size_t there = len - reader->pos;
 		enum ew_hello_result result =
 			check_record(head, there, reader->pos == 0, ret_hello);
+		if (result == EW_HELLO_MORE)
+			break;
 		if (result != EW_HELLO_DONE)
 			return result;
 		size_t n = (size_t)head[3] << 8 | head[4];
