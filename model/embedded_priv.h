@@ -14,3 +14,6 @@ struct embedded {
 
 /* Sorted by name; ends with a row without name. */
 extern const struct embedded embedded_files[];
+
+/* The file must be there. */
+const struct embedded *embedded_find(const char *name);
