@@ -293,16 +293,31 @@ void http_exchange_begin(struct http_exchange *ex, int status, const char *conte
 		begin(ex, status, content_type, NULL);
 }
 
-bool http_exchange_write(struct http_exchange *ex, struct str data)
+static bool write_limited(struct http_exchange *ex, struct str data, size_t limit)
 {
 	if (ex->dead || ex->answer != HTTP_ANSWER_BEGUN)
 		return false;
 	if (data.len == 0 || http_exchange_is_head(ex))
 		return true;
-	if (!ex->conn->codec->write(ex, data, ex->conn->server->config.queue_max))
+	if (!ex->conn->codec->write(ex, data, limit))
 		return false;
 	ex->drain_due = true;
 	return true;
+}
+
+bool http_exchange_write(struct http_exchange *ex, struct str data)
+{
+	return write_limited(ex, data, ex->conn->server->config.queue_max);
+}
+
+bool http_exchange_write2(struct http_exchange *ex, struct str first, struct str second,
+                          size_t limit)
+{
+	struct buf CLEANUP(buf_fini) joined;
+
+	buf_init(&joined, limit);
+	return buf_add_str(&joined, first) && buf_add_str(&joined, second) &&
+	       write_limited(ex, buf_str(&joined), limit);
 }
 
 size_t http_exchange_queued(const struct http_exchange *ex)

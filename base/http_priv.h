@@ -157,6 +157,10 @@ void http_exchange_check_deadline(struct http_exchange *ex, int64_t now_ms);
 /* Body of an answer of the server's own. */
 void http_error_body(const struct http_server *server, const struct err *err, struct buf *body,
                      const char **content_type);
+/* http_exchange_write of two pieces as one, with another limit. */
+MUST_CHECK
+bool http_exchange_write2(struct http_exchange *ex, struct str first, struct str second,
+                          size_t limit);
 bool http_exchange_is_head(const struct http_exchange *ex);
 
 /* --- http_server_io.c, for codecs ------------------------------------------------------------- */

@@ -73,7 +73,7 @@ struct grpc_method {
 	void (*on_message)(struct grpc_call *call, struct str message, void *arg);
 	/* The client will send no more; end the call when done. */
 	void (*on_half_close)(struct grpc_call *call, void *arg);
-	/* The queue has fallen under a quarter of queue_max. */
+	/* The queue has fallen low again (a quarter of the http_server's queue_max). */
 	void (*on_drain)(struct grpc_call *call, void *arg);
 	/* The client is gone, broke the protocol or the limits, or its deadline passed. For unary
 	 * calls too, if set. */
@@ -150,7 +150,7 @@ struct grpc_stream_events {
 	void (*on_close)(struct grpc_stream *stream, int status, const char *message, void *arg);
 };
 
-/* path and metadata are copied; metadata may be NULL. deadline_ms 0: none. Never NULL: what fails
+/* path and metadata are copied; metadata may be NULL. No deadline. Never NULL: what fails
  * at once (conn closing) is told by on_close in a later turn. */
 struct grpc_stream *grpc_stream_open(struct grpc_conn *conn, const char *path,
                                      const struct http_fields *metadata,
