@@ -11,6 +11,13 @@ from lib.envoy import parse_metrics
 INGRESS = {"name": "ingress", "mode": "ingress", "address": "0.0.0.0", "port": 15443}
 
 
+class _Plain(yaml.SafeDumper):
+    """Writes equal parts out each time: a GatewayConfig may have no YAML anchors."""
+
+    def ignore_aliases(self, data):
+        return True
+
+
 class FedwayGateway:
     """fedway-gateway on a host of the lab. `config`: the fields of a GatewayConfig beside its
     apiVersion and kind; workers, listeners, health, metrics and admin have defaults here."""
@@ -21,12 +28,36 @@ class FedwayGateway:
     def __init__(self, host, **config):
         self.host = host
         self.file = host.directory / "gateway.yaml"
+        self.daemon = None
+        self._config = None
         self.write(**config)
-        self.daemon = host.daemon("fedway-gateway", parts.ours("fedway-gateway"), "--config",
-                                  self.file, env={"ASAN_OPTIONS": "abort_on_error=1"})
+        self.start()
+
+    def start(self):
+        """Starts it (again) with the file as it is."""
+        self.daemon = self.host.daemon("fedway-gateway", parts.ours("fedway-gateway"),
+                                       "--config", self.file)
+
+    def configure(self, **config):
+        """Writes the file anew and waits until the gateway has taken it; the same again is
+        nothing to wait for."""
+        if config != self._config:
+            self._rewrite("applied", config)
+
+    def misconfigure(self, **config):
+        """Writes a file that is wrong and waits until the gateway has refused it."""
+        self._rewrite("rejected", config)
+
+    def _rewrite(self, result, config):
+        def seen():
+            return self.total("fedway_gateway_config_reloads_total", result=result)
+
+        before = seen()
+        self.write(**config)
+        wait.until(lambda: seen() > before, 10, f"{self.host.name}: file {result}")
 
     def write(self, **config):
-        """Writes the file anew, in one step. Say `reload` to have it read at once."""
+        """Writes the file anew, in one step: the gateway sees it or is told by `reload`."""
         whole = {
             "apiVersion": "fedway.io/v1alpha1", "kind": "GatewayConfig", "workers": 1,
             "listeners": [INGRESS],
@@ -37,8 +68,9 @@ class FedwayGateway:
         }
         (self.host.directory / "data").mkdir(exist_ok=True)
         beside = self.file.with_suffix(".new")
-        beside.write_text(yaml.safe_dump(whole, sort_keys=False))
+        beside.write_text(yaml.dump(whole, Dumper=_Plain, sort_keys=False))
         beside.rename(self.file)
+        self._config = config
 
     def reload(self):
         """Tells it by SIGHUP to read its file."""
@@ -71,6 +103,10 @@ class FedwayGateway:
         """Connections that it has passed on for this SNI name."""
         service = sni.split("_.", 3)[3]
         return self.total("istio_tcp_connections_opened_total", destination_service=service)
+
+    def refused(self):
+        """Connections that it has ended with an error of whatever reason."""
+        return self.total("fedway_gateway_closed_connections_total", error="true")
 
     def dump(self):
         (self.host.directory / "metrics.txt").write_text(

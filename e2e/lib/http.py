@@ -30,6 +30,12 @@ def connect(host, address, port, timeout=10.0):
         return socket.create_connection((address, port), timeout)
 
 
+def listen(host, address, port):
+    """A listening socket on a host of the lab, for a test that plays a server itself."""
+    with host.entered():
+        return socket.create_server((address, port), backlog=64)
+
+
 def connection(host, address, port, tls=None, timeout=10.0):
     """An http.client connection, already open; `tls` is an ssl.SSLContext."""
     made = http.client.HTTPConnection(address, port, timeout=timeout)

@@ -52,7 +52,7 @@ class Daemon:
         self._reader.start()
 
     def _read(self):
-        with open(self.log, "w", encoding="utf-8") as log:
+        with open(self.log, "a", encoding="utf-8") as log:
             for line in self._process.stdout:
                 log.write(line)
                 log.flush()

@@ -12,10 +12,30 @@ from lib import http
 
 @dataclasses.dataclass
 class Outcome:
-    """How a handshake ended. `error` is OpenSSL's reason (`TLSV1_UNRECOGNIZED_NAME`, ...),
-    `CLOSED` for an end without an alert, or None; `server` is the SPIFFE id of the server."""
+    """How a handshake ended. `error` is "alert NUMBER", "closed" for an end without an alert,
+    else OpenSSL's reason, or None; `server` is the SPIFFE id of the server."""
     error: str | None
     server: str | None = None
+
+
+def hello(server_name, alpn=("istio",)):
+    """The bytes of a client's first flight, for a test that sends them in its own way."""
+    context = _context(alpn)
+    written = ssl.MemoryBIO()
+    try:
+        context.wrap_bio(ssl.MemoryBIO(), written, server_hostname=server_name).do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    return written.read()
+
+
+def _context(alpn):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    if alpn:
+        context.set_alpn_protocols(list(alpn))
+    return context
 
 
 def connect(host, address, port, server_name, alpn=("istio",), identity=None):
@@ -24,11 +44,7 @@ def connect(host, address, port, server_name, alpn=("istio",), identity=None):
     Raises what the ssl module raises. The server is not verified: whom we reach is what a test
     looks at afterwards (`spiffe_id`).
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    if alpn:
-        context.set_alpn_protocols(list(alpn))
+    context = _context(alpn)
     if identity:
         context.load_cert_chain(*identity.write(host.directory, "client"))
     plain = http.connect(host, address, port)
@@ -39,15 +55,38 @@ def connect(host, address, port, server_name, alpn=("istio",), identity=None):
         raise
 
 
-def handshake(*where, **more):
-    """Tries a handshake (arguments of `connect`), closes the connection, tells the Outcome."""
+def handshake(host, address, port, server_name, alpn=("istio",), identity=None):
+    """Tries a handshake, closes the connection and tells the Outcome."""
+    context = _context(alpn)
+    if identity:
+        context.load_cert_chain(*identity.write(host.directory, "client"))
+    received, written = ssl.MemoryBIO(), ssl.MemoryBIO()
+    session = context.wrap_bio(received, written, server_hostname=server_name)
+    with http.connect(host, address, port) as plain:
+        try:
+            while not _step(session):
+                plain.sendall(written.read())
+                data = plain.recv(65536)
+                if not data:
+                    return Outcome("closed")
+                # The ssl module has no names for some alerts, so the record itself is read.
+                if len(data) == 7 and data[:1] == b"\x15":
+                    return Outcome(f"alert {data[6]}")
+                received.write(data)
+        except ConnectionError:
+            return Outcome("closed")
+        except ssl.SSLError as error:
+            return Outcome(error.reason)
+        return Outcome(None, spiffe_id(session))
+
+
+def _step(session):
+    """One step of a handshake; True when it is complete."""
     try:
-        with connect(*where, **more) as secure:
-            return Outcome(None, spiffe_id(secure))
-    except (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionError):
-        return Outcome("CLOSED")
-    except ssl.SSLError as error:
-        return Outcome(error.reason)
+        session.do_handshake()
+    except ssl.SSLWantReadError:
+        return False
+    return True
 
 
 def spiffe_id(connection):

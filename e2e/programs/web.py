@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """An HTTP workload that answers with what it was asked.
 
-    web.py PORT NAME
+    web.py PORT NAME [CERTIFICATE KEY AUTHORITY]
+
+With a certificate it speaks mutual TLS itself, as a workload without sidecar does.
 
 GET  /            its name, and the headers of the request, as JSON
 GET  /bytes/N     N bytes that everyone can compute (see `body`)
@@ -12,6 +14,7 @@ POST /            number of bytes and SHA-256 of the request's body, as JSON
 import hashlib
 import http.server
 import json
+import ssl
 import sys
 
 
@@ -19,6 +22,10 @@ def body(size):
     """`size` bytes without a short period."""
     block = b"".join(hashlib.sha256(b"%d" % i).digest() for i in range(2048))
     return (block * (size // len(block) + 1))[:size]
+
+
+class Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 256
 
 
 class Web(http.server.BaseHTTPRequestHandler):
@@ -48,7 +55,15 @@ class Web(http.server.BaseHTTPRequestHandler):
 
 def main():
     port, Web.name = int(sys.argv[1]), sys.argv[2]
-    server = http.server.ThreadingHTTPServer(("0.0.0.0", port), Web)
+    server = Server(("0.0.0.0", port), Web)
+    if len(sys.argv) > 3:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=sys.argv[5])
+        context.load_cert_chain(*sys.argv[3:5])
+        context.set_alpn_protocols(["istio"])
+        context.verify_mode = ssl.CERT_REQUIRED
+        # The handshake belongs to the thread of the connection, which makes it when it reads.
+        server.socket = context.wrap_socket(server.socket, server_side=True,
+                                            do_handshake_on_connect=False)
     print("listening", flush=True)
     server.serve_forever()
 
