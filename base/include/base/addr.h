@@ -4,11 +4,11 @@
  */
 #pragma once
 
-#include "base/str.h"
-
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "base/str.h"
 
 struct ip {
 	uint8_t b[16];

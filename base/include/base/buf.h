@@ -10,11 +10,11 @@
  */
 #pragma once
 
-#include "base/macros.h"
-#include "base/str.h"
-
 #include <stdbool.h>
 #include <stddef.h>
+
+#include "base/macros.h"
+#include "base/str.h"
 
 struct buf {
 	char *ptr;

@@ -11,9 +11,9 @@
  */
 #pragma once
 
-#include "base/macros.h"
-
 #include <stdbool.h>
+
+#include "base/macros.h"
 
 /*        code               HTTP  Kubernetes reason        worth a retry */
 #define ERR_CODES(X)                                                                               \

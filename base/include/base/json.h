@@ -6,12 +6,12 @@
  */
 #pragma once
 
-#include "base/err.h"
-#include "base/str.h"
-
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "base/err.h"
+#include "base/str.h"
 
 enum {
 	JSON_DEPTH_MAX = 64,
@@ -20,7 +20,8 @@ enum {
 
 /* Whole text is one value. Refused: repeated keys, NUL, bad UTF-8, depth over JSON_DEPTH_MAX, more
  * than JSON_TEXT_MAX bytes (ERR_BAD_REQUEST with line and column; ERR_TOO_LARGE). Owned. */
-MUST_CHECK json_t *json_parse(struct str text, struct err *err);
+MUST_CHECK
+json_t *json_parse(struct str text, struct err *err);
 
 /* One line, keys in insertion order (sorted: canonical). Owned by the caller. */
 char *json_format(const json_t *value);

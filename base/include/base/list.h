@@ -5,11 +5,11 @@
  */
 #pragma once
 
-#include "base/macros.h"
-
 #include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
+
+#include "base/macros.h"
 
 struct list {
 	struct list *prev;

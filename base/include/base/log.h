@@ -8,10 +8,10 @@
  */
 #pragma once
 
-#include "base/macros.h"
-
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "base/macros.h"
 
 enum log_level {
 	LOG_DEBUG,

@@ -8,10 +8,10 @@
  */
 #pragma once
 
-#include "base/list.h"
-
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "base/list.h"
 
 struct loop;
 struct event_base;
@@ -63,7 +63,7 @@ struct loop_io {
 
 /* The fd stays the caller's to close, after loop_io_fini(). */
 void loop_io_init(struct loop_io *io, struct loop *loop, int fd,
-		  void (*cb)(unsigned ready, void *arg), void *arg);
+                  void (*cb)(unsigned ready, void *arg), void *arg);
 /* LOOP_READ | LOOP_WRITE, or 0. */
 void loop_io_set(struct loop_io *io, unsigned interest);
 void loop_io_fini(struct loop_io *io);
@@ -72,7 +72,7 @@ void loop_io_fini(struct loop_io *io);
 
 struct loop_signal;
 struct loop_signal *loop_signal_create(struct loop *loop, int signum, void (*cb)(void *arg),
-				       void *arg);
+                                       void *arg);
 void loop_signal_destroy(struct loop_signal *signal);
 
 /* Runs fn(arg) on the loop's thread, in order. Thread-safe. */

@@ -23,7 +23,7 @@
 
 #define N_ELEMS(array) (sizeof(array) / sizeof((array)[0]))
 
-#define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* Marks code that no input can reach. Ends the process, with the reason. */
 #define UNREACHABLE(why) fed_unreachable(why, __FILE__, __LINE__)

@@ -5,10 +5,10 @@
  */
 #pragma once
 
-#include "base/str.h"
-
 #include <stdbool.h>
 #include <stddef.h>
+
+#include "base/str.h"
 
 struct map_entry;
 

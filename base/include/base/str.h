@@ -15,7 +15,7 @@ struct str {
 };
 
 /* For printf: "%.*s", STR_ARG(s) */
-#define STR_ARG(s) (int)(s).len, (s).ptr
+#define STR_ARG(s)   (int)(s).len, (s).ptr
 #define STR_LIT(lit) ((struct str){(lit), sizeof(lit) - 1})
 #define STR_NULL     ((struct str){NULL, 0})
 

@@ -18,10 +18,12 @@ enum {
 
 /* A JSON array of the documents in text, empty ones left out. name is put before errors
  * ("gateway.yaml:12:3: ..."). Owned. */
-MUST_CHECK json_t *yaml_parse_all(struct str text, const char *name, struct err *err);
+MUST_CHECK
+json_t *yaml_parse_all(struct str text, const char *name, struct err *err);
 
 /* Exactly one document. */
-MUST_CHECK json_t *yaml_parse(struct str text, const char *name, struct err *err);
+MUST_CHECK
+json_t *yaml_parse(struct str text, const char *name, struct err *err);
 
 /* Line (from 1) at which the value at a path ("routes[3].sni") stands in text; 0 if not found. For
  * errors found after parsing. */
