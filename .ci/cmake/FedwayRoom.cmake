@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+#
 # How a room is built: one static library, its public headers, its tests, its fuzzers.
 
 find_package(PkgConfig REQUIRED)
