@@ -78,7 +78,8 @@ const char *mesh_left_out_code(enum mesh_left_out reason);
 struct mesh_part {
 	struct mesh_cluster *cluster;
 	struct snap_service *service;
-	uint32_t ready; /* endpoints over all ports that views may use, ready */
+	bool exported;
+	uint32_t ready; /* endpoints that views may use, ready, of the port that has most */
 	uint32_t total; /* the same with the not ready ones */
 };
 
@@ -123,6 +124,9 @@ const struct mesh_network *mesh_find_network(const struct mesh *mesh, const char
 const struct mesh_service *mesh_find_service(const struct mesh *mesh, const char *key);
 /* In effect for this network: interconnect enabled and the network joined. */
 bool mesh_is_joined(const struct mesh *mesh, const char *network);
+
+/* The Service of the probes: never merged, and the source of the probe names' endpoints. */
+#define MESH_PROBE_KEY "fedway-system/fedway-probe"
 
 /* May views use the endpoint, and if not, why. */
 enum mesh_left_out mesh_part_judge(const struct mesh_service *service, const struct mesh_part *part,

@@ -51,7 +51,7 @@ enum view_mode {
 const char *view_mode_text(enum view_mode mode);
 
 struct view_route {
-	const char *sni;
+	char *sni;
 	const char *service;   /* "NAMESPACE/NAME" */
 	const char *port_name; /* "" if unnamed */
 	uint16_t port;
@@ -59,16 +59,17 @@ struct view_route {
 	bool exposed;       /* to other networks */
 	bool weighted;      /* locality_weighted_lb_config: the groups' weights count */
 	enum view_mode mode;
-	const char *policy_source; /* "DestinationRule NS/NAME", "Mesh default", "" */
+	char *policy_source; /* "DestinationRule NS/NAME", "Mesh default", "" */
 	const char *policy_field;
-	struct traffic_policy policy; /* in force; parts borrowed from the service's policy */
+	struct traffic_policy policy; /* in force, without the locality setting (mode tells) */
 	uint32_t panic_percent;
 	struct view_group *groups;
 	size_t n_groups;
 	uint32_t n_priorities;
 };
 
-/* All routes of one service. */
+/* All routes of one service. That of the probes (MESH_PROBE_KEY) has a route `_probe.CLUSTER…` per
+ * cluster of the own network. */
 struct view_service {
 	struct shared shared;
 	struct mesh_service *service; /* referenced: keeps the texts alive */
@@ -91,6 +92,7 @@ struct view {
 	size_t n_peers;
 };
 
+/* Owned. References mesh. */
 struct view *view_create(struct mesh *mesh, const struct view_key *key);
 /* The view of the same consumer on a later mesh; computes again only what differs, and keeps the
  * pointers of services whose routes did not change. Owned. */
