@@ -16,7 +16,7 @@
 
 enum {
 	XDS_MESSAGE_MAX = 16 << 20, /* bytes of one message */
-	XDS_UNPACK_FACTOR = 12,     /* memory for decoding: this many times the bytes ... */
+	XDS_UNPACK_FACTOR = 32,     /* memory for decoding: this many times the bytes ... */
 	XDS_UNPACK_BASE = 64 << 10  /* ... plus this */
 };
 
