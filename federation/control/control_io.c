@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control_priv.h"
+
+#include "base/alloc.h"
+
+static void declare_metrics(struct control *control, struct metrics *metrics)
+{
+	control->reconciles =
+		metrics_series(metrics_family(metrics, METRICS_COUNTER, "fedway_reconciles_total",
+	                                      "Objects that were looked at again.", "", 1),
+	                       NULL);
+	control->status_writes = metrics_series(
+		metrics_family(metrics, METRICS_COUNTER, "fedway_status_writes_total",
+	                       "Writes of status or finalizers.", "", 1),
+		NULL);
+}
+
+struct control *control_create(const struct control_config *config, struct err *err)
+{
+	struct control *control = xcalloc(1, sizeof(*control));
+	control->loop = config->loop;
+	control->api = config->api;
+	control->store = config->store;
+	control->xds_address = xstrdup(config->xds_address);
+	declare_metrics(control, config->metrics);
+	world_init(&control->world);
+	control_queue_init(control);
+	control_writes_init(control);
+	control_hooks_init(control);
+	control_reach_init(control);
+	if (!control_publish_init(control, config->data_dir, err) || !control_watch(control, err)) {
+		control_destroy(control);
+		return NULL;
+	}
+	return control;
+}
+
+void control_start(struct control *control, struct ads *ads)
+{
+	control->ads = ads;
+	for (int kind = 0; kind < N_CONTROL_KINDS; kind++)
+		reflector_start(control->reflectors[kind]);
+}
+
+void control_destroy(struct control *control)
+{
+	if (control == NULL)
+		return;
+	for (int kind = 0; kind < N_CONTROL_KINDS; kind++)
+		reflector_destroy(control->reflectors[kind]);
+	map_for_each (it, &control->world.members)
+		control_member_disconnect(map_value(it));
+	control_writes_fini(control);
+	control_services_fini(control);
+	control_publish_fini(control);
+	control_hooks_fini(control);
+	control_reach_fini(control);
+	control_queue_fini(control);
+	world_fini(&control->world);
+	free(control->xds_address);
+	free(control);
+}
+
+struct mesh *control_mesh(const struct control *control)
+{
+	return control->mesh;
+}

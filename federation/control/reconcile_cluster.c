@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One Cluster, level-triggered: kubeconfig from its Secret, the watcher, the mesh's idea of it,
+ * what is made in it, its certificate, its status; and, when it is being deleted, the way out.
+ */
+#include "control_priv.h"
+
+#include <openssl/evp.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "certs/key.h"
+
+/* --- kubeconfig ---------------------------------------------------------------------------------
+ */
+
+/* Secret data is base64. NULL: it is not. Owned. */
+static char *decode_base64(const char *text, size_t *ret_len)
+{
+	size_t len = strlen(text);
+	unsigned char *out = xmalloc(len / 4 * 3 + 4);
+	int n = EVP_DecodeBlock(out, (const unsigned char *)text, (int)len);
+	if (n < 0) {
+		free(out);
+		return NULL;
+	}
+	size_t pad = len >= 1 && text[len - 1] == '=' ? 1 : 0;
+	pad += len >= 2 && text[len - 2] == '=' ? 1 : 0;
+	*ret_len = (size_t)n - pad;
+	return (char *)out;
+}
+
+static bool read_secret(const struct control *control, const struct cluster_spec *spec,
+                        struct kubeconfig *ret_config, struct err *err)
+{
+	char key[KUBE_KEY_MAX];
+	size_t len;
+	if (!kube_key_make(str_from(spec->secret_namespace), str_from(spec->secret_name), key))
+		return err_set(err, ERR_INVALID, "spec.kubeconfigSecretRef names no Secret");
+	const json_t *secret = control_object(control, KIND_SECRET, key);
+	if (secret == NULL)
+		return err_set(err, ERR_NOT_FOUND, "Secret '%s' is not there", key);
+	const char *value = json_string_value(
+		json_object_get(json_object_get(secret, "data"), spec->secret_key));
+	if (value == NULL)
+		return err_set(err, ERR_INVALID, "Secret '%s' has no key '%s'", key,
+		               spec->secret_key);
+	if (strlen(value) > KUBECONFIG_TEXT_MAX)
+		return err_set(err, ERR_TOO_LARGE, "the kubeconfig in Secret '%s' is too large",
+		               key);
+	char *text = decode_base64(value, &len);
+	if (text == NULL)
+		return err_set(err, ERR_INVALID, "data['%s'] of Secret '%s' is not base64",
+		               spec->secret_key, key);
+	bool ok = kubeconfig_parse(str_make(text, len), key, NULL, ret_config, err);
+	free(text);
+	return ok;
+}
+
+static void take_kubeconfig(struct control *control, struct member *member)
+{
+	struct kubeconfig config = {0};
+	struct err err;
+	if (!read_secret(control, &member->spec, &config, &err)) {
+		/* a missing Secret is waited for; a bad one is told; the last good one stays */
+		member->secret_err = err;
+		if (err.code == ERR_NOT_FOUND)
+			member->secret_err.msg[0] = '\0';
+		return;
+	}
+	member->secret_err.msg[0] = '\0';
+	if (member->has_kubeconfig && kubeconfig_eq(&config, &member->kubeconfig)) {
+		kubeconfig_fini(&config);
+		return;
+	}
+	kubeconfig_fini(&member->kubeconfig);
+	member->kubeconfig = config;
+	member->has_kubeconfig = true;
+	control_member_connect(control, member);
+	if (!discovery_put(control->discovery, member->spec.name, &member->kubeconfig, &err))
+		member->secret_err = err;
+}
+
+/* --- into the mesh ------------------------------------------------------------------------------
+ */
+
+static void update_mesh(struct control *control, const struct member *member)
+{
+	struct mesh_cluster cluster = {
+		.name = member->spec.name,
+		.network = member->spec.network,
+		.locality = member->spec.locality,
+		.created_s = member->spec.created_s,
+		.withdrawn = member->leave != MEMBER_STAYS,
+		.why_withdrawn = member->leave != MEMBER_STAYS ? "it leaves the mesh" : "",
+	};
+	mesh_builder_set_cluster(control->builder, &cluster);
+	control_publish_soon(control);
+}
+
+/* Complete, or away for so long that its copy counts: nothing of it is held any longer. */
+static void judge_complete(struct control *control, struct member *member,
+                           const struct discovery_status *seen)
+{
+	int64_t age_ms = loop_now_ms(control->loop) - member->added_ms;
+	bool copy_counts = seen->observed_wall_s > 0 && age_ms >= CONTROL_COPY_MS;
+	if (member->complete)
+		return;
+	if (!seen->complete && !copy_counts && !seen->paused) {
+		if (age_ms < CONTROL_COPY_MS)
+			control_enqueue(control, KIND_CLUSTER, member->spec.name,
+			                CONTROL_COPY_MS - age_ms);
+		return;
+	}
+	member->complete = true;
+	log_info("control", "cluster counts  cluster=%s from=%s services=%zu", member->spec.name,
+	         seen->complete ? "lists" : "copy", seen->services);
+	ads_set_complete(control->ads, member->spec.name);
+}
+
+/* --- its certificate ----------------------------------------------------------------------------
+ */
+
+static struct status_certificate certificate_of(struct control *control,
+                                                const struct member *member,
+                                                char serial[CERT_SERIAL_MAX])
+{
+	struct status_certificate certificate = {.serial = ""};
+	struct err err;
+	const struct cert_ca *ca = cert_store_cluster(control->store, member->spec.name,
+	                                              control_now(control).wall_s, &err);
+	if (ca == NULL) {
+		log_error("control", "no intermediate for cluster %s: %s", member->spec.name,
+		          err.msg);
+		return certificate;
+	}
+	certificate.serial = cert_x509_serial(cert_ca_x509(ca), serial);
+	certificate.not_after_s = cert_ca_not_after(ca);
+	return certificate;
+}
+
+/* --- all ----------------------------------------------------------------------------------------
+ */
+
+static void add_finalizer(struct control *control, const json_t *obj)
+{
+	json_t *copy = json_deep_copy(obj);
+	kube_finalizer_add(copy, CONTROL_FINALIZER);
+	json_t *patch = json_pack("{s{sO sO}}", "metadata", "finalizers",
+	                          json_at(copy, "metadata.finalizers"), "resourceVersion",
+	                          json_at(copy, "metadata.resourceVersion"));
+	control_patch(control, KIND_CLUSTER, obj, patch);
+	json_decref(copy);
+}
+
+static void forget(struct control *control, const char *key)
+{
+	struct member *member = world_member(&control->world, key);
+	if (member == NULL)
+		return;
+	control_member_disconnect(member);
+	discovery_remove(control->discovery, key);
+	mesh_builder_remove_cluster(control->builder, key);
+	ads_forget(control->ads, key);
+	world_remove_member(&control->world, key);
+	control_update_networks(control);
+}
+
+static void follow(struct control *control, struct member *member)
+{
+	struct err err;
+	bool is_new = !member->installed;
+	if (is_new) {
+		member->installed = true;
+		ads_expect(control->ads, member->spec.name);
+		/* its copy, if there is one, before anything is published */
+		if (!discovery_put(control->discovery, member->spec.name, NULL, &err))
+			log_error("control", "cluster %s: %s", member->spec.name, err.msg);
+		control_update_networks(control);
+	}
+	take_kubeconfig(control, member);
+	discovery_set_paused(control->discovery, member->spec.name, member->spec.paused);
+}
+
+void control_reconcile_cluster(struct control *control, const char *key)
+{
+	struct err err;
+	struct discovery_status seen;
+	char serial[CERT_SERIAL_MAX];
+	const json_t *obj = control_object(control, KIND_CLUSTER, key);
+	if (obj == NULL) {
+		forget(control, key);
+		return;
+	}
+	if (!world_set_member(&control->world, obj, loop_now_ms(control->loop), &err)) {
+		log_warn("control", "Cluster '%s' left as it was: %s", key, err.msg);
+		return;
+	}
+	struct member *member = world_member(&control->world, key);
+	follow(control, member);
+	bool known = discovery_status(control->discovery, key, &seen);
+	const char *twin = known ? world_older_twin(&control->world, key, seen.uid) : NULL;
+	free(member->clash);
+	member->clash = twin != NULL ? xstrdup(twin) : NULL;
+	if (member->clash == NULL)
+		update_mesh(control, member);
+	else
+		mesh_builder_remove_cluster(control->builder, key);
+	if (known)
+		judge_complete(control, member, &seen);
+	if (member->spec.deleting) {
+		control_member_leave(control, member, obj);
+		obj = control_object(control, KIND_CLUSTER, key);
+	} else if (!kube_finalizer_has(obj, CONTROL_FINALIZER)) {
+		add_finalizer(control, obj);
+	} else if (known && seen.reachable && member->clash == NULL) {
+		control_member_install(control, member);
+	}
+	struct status_certificate certificate = certificate_of(control, member, serial);
+	control_write_status(control, KIND_CLUSTER, obj,
+	                     status_cluster(obj, member, known ? &seen : NULL, &certificate,
+	                                    control_now(control)));
+}
+
+/* A Secret matters to the Clusters that name it. */
+void control_reconcile_secret(struct control *control, const char *key)
+{
+	map_for_each (it, &control->world.members) {
+		const struct member *member = map_value(it);
+		char wanted[KUBE_KEY_MAX];
+		if (kube_key_make(str_from(member->spec.secret_namespace),
+		                  str_from(member->spec.secret_name), wanted) &&
+		    strcmp(wanted, key) == 0)
+			control_enqueue(control, KIND_CLUSTER, member->spec.name, 0);
+	}
+}

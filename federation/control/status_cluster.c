@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "status_parts.h"
+
+#include <stdio.h>
+
+enum {
+	TEXT_MAX = 700,
+	OBSERVED_STEP_S = 60 /* observedAt of a reachable cluster moves once a minute */
+};
+
+const char *status_phase(const struct member *member, const struct discovery_status *seen)
+{
+	if (member->spec.deleting)
+		return "Leaving";
+	if (member->secret_err.msg[0] != '\0' || member->clash != NULL)
+		return "Failed";
+	if (!member->has_kubeconfig)
+		return "Pending";
+	if (seen == NULL || (!seen->reachable && seen->observed_wall_s == 0))
+		return "Checking";
+	if (!seen->reachable)
+		return "Degraded";
+	if (!seen->complete || member->setup == MEMBER_SETUP_NONE ||
+	    member->setup == MEMBER_SETUP_RUNNING)
+		return "Joining";
+	return member->setup == MEMBER_SETUP_DONE ? "Ready" : "Degraded";
+}
+
+static struct status_line kubeconfig_line(const struct member *member, char text[TEXT_MAX])
+{
+	struct status_line line = {.type = "KubeconfigValid", .ok = member->has_kubeconfig};
+	if (member->secret_err.msg[0] != '\0') {
+		line = (struct status_line){"KubeconfigValid", false, "Invalid",
+		                            member->secret_err.msg};
+	} else if (line.ok) {
+		line.reason = "Parsed";
+		line.message = "the kubeconfig names one server and its credentials";
+	} else {
+		snprintf(text, TEXT_MAX, "waiting for Secret '%s/%s'",
+		         member->spec.secret_namespace, member->spec.secret_name);
+		line.reason = "SecretMissing";
+		line.message = text;
+	}
+	return line;
+}
+
+static struct status_line reachable_line(const struct discovery_status *seen, char text[TEXT_MAX])
+{
+	if (seen == NULL)
+		return (struct status_line){"Reachable", false, "NotAsked",
+		                            "its API server has not been asked yet"};
+	if (seen->paused)
+		return (struct status_line){"Reachable", false, "Paused",
+		                            "spec.paused is set: its API server is not asked"};
+	if (seen->reachable)
+		return (struct status_line){"Reachable", true, "Answers", "its API server answers"};
+	snprintf(text, TEXT_MAX, "%s; what it had last stays in force",
+	         seen->error[0] != '\0' ? seen->error : "no answer yet");
+	return (struct status_line){"Reachable", false, "NoAnswer", text};
+}
+
+static struct status_line synced_line(const struct discovery_status *seen, char text[TEXT_MAX])
+{
+	if (seen != NULL && seen->complete && seen->copy_error[0] == '\0')
+		return (struct status_line){"Synced", true, "Complete",
+		                            "every list has ended since this process began"};
+	if (seen != NULL && seen->copy_error[0] != '\0') {
+		snprintf(text, TEXT_MAX, "its copy cannot be kept, so nothing new takes effect: %s",
+		         seen->copy_error);
+		return (struct status_line){"Synced", false, "CopyFailed", text};
+	}
+	for (size_t i = 0; seen != NULL && i < DISCOVERY_KINDS; i++) {
+		const struct discovery_kind_status *kind = &seen->kinds[i];
+		if (kind->synced || kind->error == NULL || kind->error[0] == '\0')
+			continue;
+		snprintf(text, TEXT_MAX, "%s: %s", kind->plural, kind->error);
+		return (struct status_line){"Synced", false, "ListFailed", text};
+	}
+	return (struct status_line){"Synced", false, "Listing",
+	                            "lists are under way; what the copy on disk says is in force"};
+}
+
+static struct status_line installed_line(const struct member *member)
+{
+	switch (member->setup) {
+	case MEMBER_SETUP_DONE:
+		return (struct status_line){"Installed", true, "Done",
+		                            "namespace, trust bundle and accounts are there"};
+	case MEMBER_SETUP_FAILED:
+		return (struct status_line){"Installed", false, "Refused", member->setup_err.msg};
+	case MEMBER_SETUP_NONE:
+	case MEMBER_SETUP_RUNNING:
+		break;
+	}
+	return (struct status_line){"Installed", false, "Waiting",
+	                            "namespace, trust bundle and accounts are not made yet"};
+}
+
+static json_t *blocking(const struct member *member)
+{
+	json_t *list = json_array();
+	char text[TEXT_MAX];
+	if (member->clash != NULL) {
+		snprintf(
+			text, sizeof(text),
+			"Cluster '%s' is the same real cluster (uid of kube-system); delete one of "
+			"the two",
+			member->clash);
+		json_array_append_new(list, json_pack("{ssssss}", "code", "FED-403", "object",
+		                                      member->clash, "message", text));
+	}
+	if (member->spec.network[0] == '\0')
+		json_array_append_new(
+			list, json_pack("{ssssss}", "code", "FED-216", "object", member->spec.name,
+		                        "message",
+		                        "spec.networkGroup is empty: its endpoints are left out"));
+	return list;
+}
+
+json_t *status_cluster(const json_t *obj, const struct member *member,
+                       const struct discovery_status *seen,
+                       const struct status_certificate *certificate, struct status_now now)
+{
+	char texts[3][TEXT_MAX];
+	json_t *conditions = status_conditions(obj);
+	const char *phase = status_phase(member, seen);
+	bool ready = strcmp(phase, "Ready") == 0;
+	struct status_line lines[] = {
+		kubeconfig_line(member, texts[0]),
+		reachable_line(seen, texts[1]),
+		synced_line(seen, texts[2]),
+		installed_line(member),
+		{"Ready", ready, phase,
+	         ready ? "its services are part of the mesh" : "see the other conditions"},
+	};
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		status_say(conditions, obj, &lines[i], now);
+	int64_t observed = seen != NULL ? seen->observed_wall_s : 0;
+	if (seen != NULL && seen->reachable)
+		observed -= observed % OBSERVED_STEP_S;
+	json_t *status =
+		json_pack("{ss so so so}", "phase", phase, "conditions", conditions, "observedAt",
+	                  status_time(observed), "blocking", blocking(member));
+	if (seen != NULL) {
+		json_object_set_new(status, "uid", json_string(seen->uid));
+		json_object_set_new(status, "version", json_string(seen->version));
+		json_object_set_new(status, "services", json_integer((json_int_t)seen->services));
+		json_object_set_new(status, "endpoints", json_integer((json_int_t)seen->endpoints));
+	}
+	if (certificate->serial[0] != '\0')
+		json_object_set_new(status, "certificate",
+		                    json_pack("{ss so}", "serial", certificate->serial, "notAfter",
+		                              status_time(certificate->not_after_s)));
+	return status;
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "status_parts.h"
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "certs/key.h"
+#include "model/view.h"
+
+enum {
+	TEXT_MAX = 2000
+};
+
+/* Values that a Mesh may carry and that nothing honours yet: path, and the value that is fine. */
+static const struct {
+	const char *path;
+	const char *fine; /* NULL: any value is unsupported */
+} unsupported[] = {
+	{"spec.failover", "Liveness"},
+	{"spec.resourceSync.enabled", NULL},
+	{"spec.trust.rootSecretRef", NULL},
+	{"spec.onClusterLoss.action", "Keep"},
+};
+
+static void say_supported(json_t *conditions, const json_t *obj, struct status_now now)
+{
+	struct buf text CLEANUP(buf_fini);
+	buf_init(&text, TEXT_MAX);
+	for (size_t i = 0; i < sizeof(unsupported) / sizeof(unsupported[0]); i++) {
+		const json_t *value = json_at(obj, unsupported[i].path);
+		const char *word = json_string_value(value);
+		if (value == NULL || json_is_false(value) || json_is_null(value) ||
+		    (word != NULL && unsupported[i].fine != NULL &&
+		     strcmp(word, unsupported[i].fine) == 0))
+			continue;
+		buf_printf(&text, "%s%s",
+		           text.len > 0 ? ", " : "not honoured yet: ", unsupported[i].path);
+	}
+	struct status_line line = {"Supported", text.len == 0,
+	                           text.len == 0 ? "All" : "NotSupported",
+	                           text.len == 0 ? "every field is honoured" : buf_text(&text)};
+	status_say(conditions, obj, &line, now);
+}
+
+static json_t *roots_of(const struct cert_store *store)
+{
+	char serial[CERT_SERIAL_MAX];
+	const X509 *root = cert_ca_x509(cert_store_root(store));
+	return json_pack("[{ss so}]", "serial", cert_x509_serial(root, serial), "notAfter",
+	                 status_time(cert_x509_not_after(root)));
+}
+
+json_t *status_mesh(const json_t *obj, const struct world *world, const struct cert_store *store,
+                    const struct status_counts *counts, struct status_now now)
+{
+	json_t *conditions = status_conditions(obj);
+	bool same = strcmp(world->mesh.trust_domain, cert_store_trust_domain(store)) == 0;
+	struct status_line line = {"Ready", same, same ? "Serving" : "TrustDomainFixed",
+	                           same ? "the control plane serves this mesh"
+	                                : "spec.trustDomain is fixed once the root exists; the old "
+	                                  "one stays in force"};
+	status_say(conditions, obj, &line, now);
+	say_supported(conditions, obj, now);
+	return json_pack("{so s{so} s{sI sI} sI sI}", "conditions", conditions, "trust", "roots",
+	                 roots_of(store), "gateways", "connected", (json_int_t)counts->connected,
+	                 "acknowledged", (json_int_t)counts->acknowledged, "clusters",
+	                 (json_int_t)map_len(&world->members), "services",
+	                 (json_int_t)counts->services);
+}
+
+/* --- MeshService --------------------------------------------------------------------------------
+ */
+
+static const char *protocol_of(const struct mesh_service *service, const char *port)
+{
+	for (size_t i = 0; i < service->n_parts; i++) {
+		const struct snap_port *have =
+			snap_service_find_port(service->parts[i].service, port);
+		if (have != NULL)
+			return have->protocol;
+	}
+	return "TCP";
+}
+
+/* The policy as nobody in particular sees it: an own locality decides order, not which rule. */
+static json_t *policy_of(const struct mesh *mesh, const struct mesh_service *service)
+{
+	const char *field = "";
+	struct traffic_policy policy = policy_effective(service->policy, 0, "", &field);
+	bool own = policy.locality.present;
+	const struct locality_setting *in_force = own ? &policy.locality : &mesh->settings.locality;
+	enum view_mode mode = VIEW_MODE_NONE;
+	if (in_force->present && in_force->enabled) {
+		mode = in_force->n_distribute > 0 ? VIEW_MODE_DISTRIBUTE
+		       : in_force->n_priority > 0 ? VIEW_MODE_PRIORITY
+		       : in_force->n_failover > 0 ? VIEW_MODE_FAILOVER
+		                                  : VIEW_MODE_LOCALITY;
+	}
+	char *source = NULL;
+	if (own && asprintf(&source, "DestinationRule %s", service->policy->key) < 0)
+		source = NULL;
+	const char *from = own ? source : in_force->present ? "Mesh default" : "";
+	json_t *out = json_pack("{ss ss ss}", "source", from != NULL ? from : "", "field",
+	                        own                 ? field
+	                        : in_force->present ? "spec.localityLbSetting"
+	                                            : "",
+	                        "mode", view_mode_text(mode));
+	free(source);
+	return out;
+}
+
+json_t *status_service(const json_t *obj, const struct mesh *mesh,
+                       const struct mesh_service *service, struct status_now now)
+{
+	json_t *ports = json_array();
+	json_t *clusters = json_array();
+	json_t *conflicts = json_array();
+	json_t *conditions = status_conditions(obj);
+	for (size_t i = 0; i < service->n_ports; i++)
+		json_array_append_new(ports,
+		                      json_pack("{ss si ss}", "name", service->ports[i].name,
+		                                "port", (int)service->ports[i].number, "protocol",
+		                                protocol_of(service, service->ports[i].name)));
+	for (size_t i = 0; i < service->n_parts; i++) {
+		const struct mesh_part *part = &service->parts[i];
+		json_array_append_new(clusters,
+		                      json_pack("{ss ss sI sI}", "cluster", part->cluster->name,
+		                                "network", part->cluster->network, "ready",
+		                                (json_int_t)part->ready, "total",
+		                                (json_int_t)part->total));
+	}
+	for (size_t i = 0; i < service->n_conflicts; i++)
+		json_array_append_new(conflicts, json_string(service->conflicts[i]));
+	bool exposed = service->left_out == MESH_USED;
+	struct status_line line = {"Exposed", exposed, exposed ? "Routed" : "LeftOut",
+	                           exposed ? "gateways of the mesh have routes to it"
+	                                   : mesh_left_out_text(service->left_out)};
+	status_say(conditions, obj, &line, now);
+	struct status_line agree = {"PortsAgree", service->n_conflicts == 0,
+	                            service->n_conflicts == 0 ? "Same" : "Differ",
+	                            service->n_conflicts == 0 ? "all clusters have the same ports"
+	                                                      : service->conflicts[0]};
+	status_say(conditions, obj, &agree, now);
+	return json_pack("{so so so so so}", "ports", ports, "clusters", clusters, "policy",
+	                 policy_of(mesh, service), "conflicts", conflicts, "conditions",
+	                 conditions);
+}
+
+/* --- DestinationRule ----------------------------------------------------------------------------
+ */
+
+json_t *status_rule(const json_t *obj, const struct policy *policy, bool used,
+                    struct status_now now)
+{
+	json_t *conditions = status_conditions(obj);
+	struct buf notes CLEANUP(buf_fini);
+	buf_init(&notes, TEXT_MAX);
+	for (size_t i = 0; i < policy->n_notes; i++)
+		buf_printf(&notes, "%s%s", i > 0 ? "; " : "", policy->notes[i]);
+	struct status_line lines[] = {
+		{"Used", used, used ? "HostFound" : "NoHost",
+	         used ? "spec.host is a service of the mesh"
+	              : "spec.host names no service of the mesh"},
+		{"Honoured", policy->n_notes == 0, policy->n_notes == 0 ? "All" : "NoMeaning",
+	         policy->n_notes == 0 ? "every field has a meaning for passthrough"
+	                              : buf_text(&notes)},
+	};
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		status_say(conditions, obj, &lines[i], now);
+	return json_pack("{so}", "conditions", conditions);
+}

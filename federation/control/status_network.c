@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "status_parts.h"
+
+#include "base/map.h"
+
+static json_t *address_status(const struct world *world, const char *host, uint16_t port,
+                              struct status_now now)
+{
+	struct health_verdict verdict = health_verdict_of(&world->health, host, port);
+	json_t *address = json_pack("{ss si sb ss}", "address", host, "port", (int)port, "live",
+	                            (int)verdict.live, "reason", verdict.reason);
+	if (verdict.since_ms > 0)
+		json_object_set_new(address, "since", status_time_of(verdict.since_ms, now));
+	return address;
+}
+
+static json_t *group_addresses(const struct world *world, const struct mesh_network *network,
+                               struct status_now now)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < network->n_gateways; i++) {
+		const struct mesh_gateway *gateway = &network->gateways[i];
+		json_t *address = address_status(world, gateway->address, gateway->port, now);
+		json_object_set_new(address, "gateway", json_string(gateway->name));
+		json_array_append_new(list, address);
+	}
+	return list;
+}
+
+static void say_joined(json_t *conditions, const json_t *obj, const struct group_spec *group,
+                       const struct network_result *result, struct status_now now)
+{
+	struct status_line line = {"Joined", result->network.joined, "InEffect",
+	                           "services are exposed to and seen from the interconnect"};
+	if (!group->joined) {
+		line.reason = "NotAsked";
+		line.message = "spec.interconnect.joined is false";
+	} else if (!result->network.joined) {
+		line.reason = "Blocked";
+		line.message = result->blocking;
+	}
+	status_say(conditions, obj, &line, now);
+}
+
+json_t *status_group(const json_t *obj, const struct world *world, const struct group_spec *group,
+                     struct status_now now)
+{
+	struct network_result result = world_network(world, group);
+	json_t *conditions = status_conditions(obj);
+	json_t *clusters = json_array();
+	json_t *gateways = json_array();
+	map_for_each (it, &world->members) {
+		const struct member *member = map_value(it);
+		if (strcmp(member->spec.network, group->name) == 0)
+			json_array_append_new(clusters, json_string(member->spec.name));
+	}
+	map_for_each (it, &world->gateways) {
+		const struct gateway_spec *gateway = map_value(it);
+		const struct member *member = world_member(world, gateway->cluster);
+		if (member != NULL && strcmp(member->spec.network, group->name) == 0)
+			json_array_append_new(gateways, json_string(gateway->name));
+	}
+	say_joined(conditions, obj, group, &result, now);
+	json_t *status =
+		json_pack("{so so so so}", "clusters", clusters, "gateways", gateways, "addresses",
+	                  group_addresses(world, &result.network, now), "conditions", conditions);
+	network_result_fini(&result);
+	return status;
+}
+
+/* --- gateway ------------------------------------------------------------------------------------
+ */
+
+enum {
+	SEEN_STEP_S = 60 /* lastSeen moves once a minute */
+};
+
+struct instances {
+	json_t *list;
+	size_t connected;
+	struct status_now now;
+};
+
+static void add_instance(const struct inventory_instance *instance, void *arg)
+{
+	struct instances *all = arg;
+	int64_t seen_s = all->now.wall_s;
+	if (!instance->connected)
+		seen_s -= (all->now.mono_ms - instance->seen_ms) / 1000;
+	seen_s -= seen_s % SEEN_STEP_S;
+	json_t *entry =
+		json_pack("{ss ss sb so}", "name", instance->name, "version", instance->version,
+	                  "mark", (int)instance->mark, "lastSeen", status_time(seen_s));
+	if (instance->cert_not_after_s > 0)
+		json_object_set_new(
+			entry, "certificate",
+			json_pack("{so}", "notAfter", status_time(instance->cert_not_after_s)));
+	all->connected += instance->connected ? 1 : 0;
+	json_array_append_new(all->list, entry);
+}
+
+static struct status_line ready_line(const struct world *world, const struct gateway_spec *gateway,
+                                     size_t connected)
+{
+	if (world_member(world, gateway->cluster) == NULL)
+		return (struct status_line){"Ready", false, "NoCluster",
+		                            "spec.cluster names no Cluster"};
+	if (gateway->n_addresses == 0)
+		return (struct status_line){"Ready", false, "NoAddress",
+		                            "spec.addresses is empty (FED-101)"};
+	if (connected > 0)
+		return (struct status_line){"Ready", true, "Connected",
+		                            "an instance is connected to this control plane"};
+	for (size_t i = 0; i < gateway->n_addresses; i++) {
+		if (world_reached(world, gateway->addresses[i].host, gateway->addresses[i].port))
+			return (struct status_line){"Ready", true, "Answers",
+			                            "an adopted address answers TCP"};
+	}
+	return (struct status_line){"Ready", false, "NotConnected",
+	                            "no instance is connected and no address answers TCP from the "
+	                            "control plane"};
+}
+
+json_t *status_gateway(const json_t *obj, const struct world *world,
+                       const struct gateway_spec *gateway, struct status_now now)
+{
+	struct instances instances = {.list = json_array(), .now = now};
+	json_t *conditions = status_conditions(obj);
+	json_t *addresses = json_array();
+	inventory_for_each(&world->inventory, gateway->name, add_instance, &instances);
+	for (size_t i = 0; i < gateway->n_addresses; i++)
+		json_array_append_new(addresses, address_status(world, gateway->addresses[i].host,
+		                                                gateway->addresses[i].port, now));
+	struct status_line line = ready_line(world, gateway, instances.connected);
+	status_say(conditions, obj, &line, now);
+	return json_pack("{so so so}", "instances", instances.list, "addresses", addresses,
+	                 "conditions", conditions);
+}

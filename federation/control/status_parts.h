@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "status.h"
+
+/* A copy of obj's conditions to work on, or an empty array. */
+json_t *status_conditions(const json_t *obj);
+
+struct status_line {
+	const char *type;
+	bool ok;
+	const char *reason; /* CamelCase, or a cause code */
+	const char *message;
+};
+void status_say(json_t *conditions, const json_t *obj, const struct status_line *line,
+                struct status_now now);
+/* RFC 3339; NULL for 0. */
+json_t *status_time(int64_t wall_s);
+/* Of a monotonic time. */
+json_t *status_time_of(int64_t mono_ms, struct status_now now);

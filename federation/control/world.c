@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "world.h"
+
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "kube/meta.h"
+
+enum {
+	ADDRESS_KEY_MAX = 300,
+	GATEWAYS_MAX = 1024 /* of one group */
+};
+
+static void free_member(void *value)
+{
+	struct member *member = value;
+	cluster_spec_fini(&member->spec);
+	kubeconfig_fini(&member->kubeconfig);
+	free(member->clash);
+	free(member);
+}
+
+static void free_group(void *value)
+{
+	group_spec_fini(value);
+	free(value);
+}
+
+static void free_gateway(void *value)
+{
+	gateway_spec_fini(value);
+	free(value);
+}
+
+void world_init(struct world *world)
+{
+	*world = (struct world){0};
+	mesh_settings_init(&world->mesh);
+	inventory_init(&world->inventory);
+	health_init(&world->health);
+}
+
+void world_fini(struct world *world)
+{
+	mesh_settings_fini(&world->mesh);
+	map_fini(&world->members, free_member);
+	map_fini(&world->groups, free_group);
+	map_fini(&world->gateways, free_gateway);
+	inventory_fini(&world->inventory);
+	health_fini(&world->health);
+	map_fini(&world->reached, NULL);
+}
+
+struct member *world_member(const struct world *world, const char *cluster)
+{
+	return map_find_text(&world->members, cluster);
+}
+
+bool world_set_mesh(struct world *world, const json_t *obj, struct err *err)
+{
+	struct mesh_settings settings;
+	if (!mesh_settings_decode(obj, &settings, err))
+		return false;
+	mesh_settings_fini(&world->mesh);
+	world->mesh = settings;
+	world->has_mesh = true;
+	return true;
+}
+
+bool world_set_member(struct world *world, const json_t *obj, int64_t now_ms, struct err *err)
+{
+	struct cluster_spec spec;
+	if (!cluster_spec_decode(obj, &spec, err))
+		return false;
+	struct member *member = world_member(world, spec.name);
+	if (member == NULL) {
+		member = xcalloc(1, sizeof(*member));
+		member->added_ms = now_ms;
+		map_set(&world->members, str_from(spec.name), member);
+	} else {
+		cluster_spec_fini(&member->spec);
+	}
+	member->spec = spec;
+	member->generation = kube_generation(obj);
+	return true;
+}
+
+bool world_set_group(struct world *world, const json_t *obj, struct err *err)
+{
+	struct group_spec *group = xcalloc(1, sizeof(*group));
+	if (!group_spec_decode(obj, group, err)) {
+		free(group);
+		return false;
+	}
+	world_remove_group(world, group->name);
+	map_set(&world->groups, str_from(group->name), group);
+	return true;
+}
+
+/* Verdicts of before a restart are in the status; they hold until somebody reports. */
+static void restore_health(struct world *world, const struct gateway_spec *gateway)
+{
+	for (size_t i = 0; i < gateway->n_status_addresses; i++) {
+		const struct gateway_status_address *at = &gateway->status_addresses[i];
+		if (!at->live)
+			health_restore(&world->health, at->host, at->port, false, at->reason, 0);
+	}
+}
+
+static void restore_instances(struct world *world, const struct gateway_spec *gateway, bool is_new)
+{
+	for (size_t i = 0; i < gateway->n_instances && is_new; i++) {
+		const struct gateway_instance *from = &gateway->instances[i];
+		struct inventory_instance instance = {
+			.cluster = gateway->cluster,
+			.gateway = gateway->name,
+			.name = from->name,
+			.version = from->version,
+			.mark = from->mark,
+			.connected = false,
+		};
+		inventory_see(&world->inventory, &instance);
+	}
+}
+
+bool world_set_gateway(struct world *world, const json_t *obj, struct err *err)
+{
+	struct gateway_spec *gateway = xcalloc(1, sizeof(*gateway));
+	if (!gateway_spec_decode(obj, gateway, err)) {
+		free(gateway);
+		return false;
+	}
+	bool is_new = map_find_text(&world->gateways, gateway->name) == NULL;
+	world_remove_gateway(world, gateway->name);
+	map_set(&world->gateways, str_from(gateway->name), gateway);
+	if (is_new)
+		restore_health(world, gateway);
+	restore_instances(world, gateway, is_new);
+	return true;
+}
+
+void world_remove_member(struct world *world, const char *name)
+{
+	struct member *member = map_remove(&world->members, str_from(name));
+	if (member != NULL)
+		free_member(member);
+}
+
+void world_remove_group(struct world *world, const char *name)
+{
+	struct group_spec *group = map_remove(&world->groups, str_from(name));
+	if (group != NULL)
+		free_group(group);
+}
+
+void world_remove_gateway(struct world *world, const char *name)
+{
+	struct gateway_spec *gateway = map_remove(&world->gateways, str_from(name));
+	if (gateway != NULL)
+		free_gateway(gateway);
+}
+
+const char *world_older_twin(const struct world *world, const char *cluster, const char *uid)
+{
+	const struct member *self = world_member(world, cluster);
+	if (self == NULL || uid[0] == '\0')
+		return NULL;
+	map_for_each (it, &world->members) {
+		const struct member *other = map_value(it);
+		if (other == self || strcmp(other->spec.cluster_uid, uid) != 0 ||
+		    other->spec.deleting)
+			continue;
+		bool older = other->spec.created_s < self->spec.created_s ||
+		             (other->spec.created_s == self->spec.created_s &&
+		              strcmp(other->spec.name, cluster) < 0);
+		if (older)
+			return other->spec.name;
+	}
+	return NULL;
+}
+
+bool world_reached(const struct world *world, const char *address, uint16_t port)
+{
+	char key[ADDRESS_KEY_MAX];
+	snprintf(key, sizeof(key), "%s:%u", address, port);
+	return map_find_text(&world->reached, key) != NULL;
+}
+
+static bool reached(const char *address, uint16_t port, void *arg)
+{
+	return world_reached(arg, address, port);
+}
+
+struct network_result world_network(const struct world *world, const struct group_spec *group)
+{
+	const struct gateway_spec *gateways[GATEWAYS_MAX];
+	union {
+		const struct world *in;
+		void *out;
+	} lent = {.in = world};
+	struct network_input input = {
+		.group = group,
+		.gateways = gateways,
+		.interconnect_enabled = world->mesh.interconnect_enabled,
+		.inventory = &world->inventory,
+		.health = &world->health,
+		.reached = reached,
+		.arg = lent.out,
+	};
+	map_for_each (it, &world->gateways) {
+		const struct gateway_spec *gateway = map_value(it);
+		const struct member *member = world_member(world, gateway->cluster);
+		if (member != NULL && !gateway->deleting && input.n_gateways < GATEWAYS_MAX &&
+		    strcmp(member->spec.network, group->name) == 0)
+			gateways[input.n_gateways++] = gateway;
+	}
+	return network_result_make(&input);
+}

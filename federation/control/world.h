@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * world - what the controllers know, as plain data: our objects decoded, what was seen of gateways
+ * and addresses, and where each member stands. Filled by the I/O files, read by the pure status
+ * functions.
+ */
+#pragma once
+
+#include "base/map.h"
+#include "discovery/discovery.h"
+#include "kube/kubeconfig.h"
+#include "model/mesh.h"
+#include "model/settings.h"
+#include "netgroups/health.h"
+#include "netgroups/inventory.h"
+
+/* How far the objects that we make in a member have come. */
+enum member_setup {
+	MEMBER_SETUP_NONE,
+	MEMBER_SETUP_RUNNING,
+	MEMBER_SETUP_DONE,
+	MEMBER_SETUP_FAILED,
+};
+
+/* How far a leaving member has come, in order. */
+enum member_leave {
+	MEMBER_STAYS,
+	MEMBER_DRAINING, /* withdrawn; connections may end */
+	MEMBER_CLEANING, /* its gateways have been told; what carries its label is deleted */
+	MEMBER_GONE,     /* finalizers are released */
+};
+
+struct member {
+	struct cluster_spec spec;
+	int64_t generation;
+	/* its kubeconfig */
+	struct kubeconfig kubeconfig;
+	bool has_kubeconfig;
+	struct err secret_err; /* msg "" : none */
+	char *clash;           /* name of the older Cluster that is the same real one, NULL none */
+	/* what we make in it */
+	struct member_work *work; /* member_io.c's own */
+	enum member_setup setup;
+	struct err setup_err;
+	enum member_leave leave;
+	int64_t leave_ms; /* when the present step of leaving began */
+	int64_t added_ms;
+	bool complete;  /* its lists have ended since start, or it counts from its copy */
+	bool installed; /* finalizer and all were seen done once */
+};
+
+struct world {
+	bool has_mesh;
+	struct mesh_settings mesh;
+	struct map members;  /* Cluster name → struct member */
+	struct map groups;   /* name → struct group_spec */
+	struct map gateways; /* name → struct gateway_spec */
+	struct inventory inventory;
+	struct health health;
+	struct map reached; /* "ADDRESS:PORT" → itself: adopted addresses that answer TCP */
+};
+
+void world_init(struct world *world);
+void world_fini(struct world *world);
+
+struct member *world_member(const struct world *world, const char *cluster);
+/* Decoded copies replace what was there. False with err: the object is left as it was before. */
+MUST_CHECK
+bool world_set_mesh(struct world *world, const json_t *obj, struct err *err);
+MUST_CHECK
+bool world_set_member(struct world *world, const json_t *obj, int64_t now_ms, struct err *err);
+MUST_CHECK
+bool world_set_group(struct world *world, const json_t *obj, struct err *err);
+MUST_CHECK
+bool world_set_gateway(struct world *world, const json_t *obj, struct err *err);
+void world_remove_member(struct world *world, const char *name);
+void world_remove_group(struct world *world, const char *name);
+void world_remove_gateway(struct world *world, const char *name);
+
+/* The member whose Cluster was created first wins when two have one uid; NULL: no other. */
+const char *world_older_twin(const struct world *world, const char *cluster, const char *uid);
+
+/* The network of a group as it is in effect. Fini with network_result_fini(). */
+struct network_result world_network(const struct world *world, const struct group_spec *group);
+bool world_reached(const struct world *world, const char *address, uint16_t port);
