@@ -31,9 +31,6 @@ struct api_options {
 	 * into admin.kubeconfig. None: the listening address. */
 	const char *const *advertise;
 	size_t n_advertise;
-	/* Gives namespaces their `default` account and `kube-root-ca.crt`, Services an address:
-	 * what a member cluster does. The hosted API of the control plane does so too. */
-	bool quiet; /* no log line per request */
 };
 
 /*
