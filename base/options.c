@@ -239,6 +239,36 @@ static const struct options_row *find_row(const struct options_spec *spec, int g
 	return NULL;
 }
 
+/* The option that word ("--nam=x") was probably meant to be, or NULL. */
+static const char *nearest(const struct options_spec *spec, const char *word)
+{
+	struct str typed = str_from(word + strspn(word, "-"));
+	const char *best = NULL;
+	size_t best_distance = 3;
+	struct str name;
+
+	if (!str_split(&typed, '=', &name))
+		return NULL;
+	for (size_t i = 0; i < spec->n_rows; i++) {
+		size_t distance = str_distance(name, str_from(spec->rows[i].name));
+		if (distance < best_distance) {
+			best = spec->rows[i].name;
+			best_distance = distance;
+		}
+	}
+	return best;
+}
+
+static bool refuse_unknown(const struct options_spec *spec, const char *word, struct err *err)
+{
+	const char *near = nearest(spec, word);
+
+	if (near != NULL)
+		return err_set(err, ERR_INVALID, "unknown option '%s': did you mean --%s?", word,
+		               near);
+	return err_set(err, ERR_INVALID, "unknown option '%s': see %s --help", word, spec->program);
+}
+
 /* got is '?' or ':'. */
 static bool refuse(const struct options_spec *spec, char **argv, int got, struct err *err)
 {
@@ -251,8 +281,7 @@ static bool refuse(const struct options_spec *spec, char **argv, int got, struct
 	if (optopt > 0 && optopt < LONG_FIRST)
 		return err_set(err, ERR_INVALID, "unknown option '-%c': see %s --help", optopt,
 		               spec->program);
-	return err_set(err, ERR_INVALID, "unknown option '%s': see %s --help", argv[optind - 1],
-	               spec->program);
+	return refuse_unknown(spec, argv[optind - 1], err);
 }
 
 static bool take_option(const struct options_spec *spec, struct getopt_tables *tables, int got,

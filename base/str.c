@@ -208,3 +208,32 @@ bool str_is_dns_label(struct str s)
 	}
 	return true;
 }
+
+static size_t least(size_t a, size_t b, size_t c)
+{
+	size_t ab = a < b ? a : b;
+
+	return ab < c ? ab : c;
+}
+
+/* Levenshtein's table, one row at a time. */
+size_t str_distance(struct str a, struct str b)
+{
+	size_t row[STR_DISTANCE_MAX];
+
+	if (a.len >= STR_DISTANCE_MAX || b.len >= STR_DISTANCE_MAX)
+		return STR_DISTANCE_MAX;
+	for (size_t j = 0; j <= b.len; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= a.len; i++) {
+		size_t diagonal = row[0];
+		row[0] = i;
+		for (size_t j = 1; j <= b.len; j++) {
+			size_t above = row[j];
+			bool same = a.ptr[i - 1] == b.ptr[j - 1];
+			row[j] = least(above + 1, row[j - 1] + 1, diagonal + !same);
+			diagonal = above;
+		}
+	}
+	return row[b.len];
+}

@@ -178,6 +178,7 @@ static void refuses_and_names_the_fix(void **state)
 		const char *says;
 	} cases[] = {
 		{"--nope", "unknown option '--nope': see fedwayd --help"},
+		{"--api-lisen=1", "unknown option '--api-lisen=1': did you mean --api-listen?"},
 		{"-x", "unknown option '-x': see fedwayd --help"},
 		{"--config", "--config needs an argument: FILE"},
 		{"-c", "--config needs an argument: FILE"},

@@ -146,6 +146,20 @@ static void knows_dns_labels(void **state)
 		assert_row(rows[i].text, str_is_dns_label(str_from(rows[i].text)) == rows[i].ok);
 }
 
+static void measures_how_far_texts_are_apart(void **state)
+{
+	char big[STR_DISTANCE_MAX];
+
+	(void)state;
+	memset(big, 'x', sizeof(big));
+	assert_int_equal(str_distance(STR_LIT("kitten"), STR_LIT("sitting")), 3);
+	assert_int_equal(str_distance(STR_LIT("same"), STR_LIT("same")), 0);
+	assert_int_equal(str_distance(STR_LIT(""), STR_LIT("abc")), 3);
+	assert_int_equal(str_distance(STR_LIT("listen"), STR_LIT("lisen")), 1);
+	assert_int_equal(str_distance(str_make(big, sizeof(big)), STR_LIT("x")), STR_DISTANCE_MAX);
+	assert_int_equal(str_distance(str_make(big, sizeof(big) - 1), STR_LIT("x")), 62);
+}
+
 static void copies_with_a_nul(void **state)
 {
 	char *copy = str_dup(str_make("abcdef", 3));
@@ -169,6 +183,7 @@ int main(void)
 		cmocka_unit_test(reads_numbers_up_to_the_maximum),
 		cmocka_unit_test(reads_durations_as_kubernetes_writes_them),
 		cmocka_unit_test(knows_dns_labels),
+		cmocka_unit_test(measures_how_far_texts_are_apart),
 		cmocka_unit_test(copies_with_a_nul),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

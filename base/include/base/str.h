@@ -14,6 +14,10 @@ struct str {
 	size_t len;
 };
 
+enum {
+	STR_DISTANCE_MAX = 64
+};
+
 /* For printf: "%.*s", STR_ARG(s) */
 #define STR_ARG(s)   (int)(s).len, (s).ptr
 #define STR_LIT(lit) ((struct str){(lit), sizeof(lit) - 1})
@@ -63,6 +67,10 @@ char *str_dup(struct str s);
 /* "10s", "2m", "1h30m", "250ms", "0": Go's duration text, as Kubernetes writes it. False: not one,
  * or over 10 years. */
 bool str_to_duration_ms(struct str s, uint64_t *ret_ms);
+
+/* How many characters to insert, drop or replace to get from a to b: for "did you mean". At most
+ * STR_DISTANCE_MAX, which also stands for texts longer than that. */
+size_t str_distance(struct str a, struct str b);
 
 /* A DNS label (RFC 1123): 1 to 63 of [a-z0-9-], alphanumeric at both ends. */
 bool str_is_dns_label(struct str s);
