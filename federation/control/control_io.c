@@ -21,7 +21,6 @@ struct control *control_create(const struct control_config *config, struct err *
 	control->loop = config->loop;
 	control->api = config->api;
 	control->store = config->store;
-	control->xds_address = xstrdup(config->xds_address);
 	declare_metrics(control, config->metrics);
 	world_init(&control->world);
 	control_queue_init(control);
@@ -35,8 +34,9 @@ struct control *control_create(const struct control_config *config, struct err *
 	return control;
 }
 
-void control_start(struct control *control, struct ads *ads)
+void control_start(struct control *control, struct ads *ads, const char *xds_address)
 {
+	control->xds_address = xstrdup(xds_address);
 	control->ads = ads;
 	for (int kind = 0; kind < N_CONTROL_KINDS; kind++)
 		reflector_start(control->reflectors[kind]);

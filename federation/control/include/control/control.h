@@ -32,7 +32,6 @@ struct control_config {
 	struct cert_store *store;
 	struct metrics *metrics;
 	const char *data_dir;    /* copies of members lie in DIR/members */
-	const char *xds_address; /* HOST:PORT that members are told (ConfigMap fedway-trust) */
 };
 
 MUST_CHECK
@@ -40,8 +39,8 @@ struct control *control_create(const struct control_config *config, struct err *
 /* What ads asks and tells. */
 struct ads_control control_ads_hooks(struct control *control);
 /* Begins to watch. ads is borrowed; streams are answered once the objects and the copies of the
- * members have been read. */
-void control_start(struct control *control, struct ads *ads);
+ * members have been read. xds_address: HOST:PORT that members are told (ConfigMap fedway-trust). */
+void control_start(struct control *control, struct ads *ads, const char *xds_address);
 void control_destroy(struct control *control);
 
 /* The mesh as published last; borrowed until the next turn, NULL before the first. */
