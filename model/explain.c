@@ -196,7 +196,7 @@ json_t *explain_route(const struct view *view, const struct explain_request *req
 	ex.route = view_find_route(view, sni);
 	ex.in_force.port = ex.port->number;
 	ex.in_force.subset = ex.subset;
-	view_policy_choose(view, ex.service, &ex.in_force);
+	view_policy_choose(view->mesh, ex.service, &ex.in_force);
 	ex.usable = ex.route != NULL && health_spread(view, ex.route, ex.levels);
 	ex.candidates = json_array();
 	explain_add_offered(&ex);

@@ -67,6 +67,16 @@ enum health health_of_endpoint(const struct view *view, const struct view_endpoi
 	return endpoint->ready ? HEALTH_OK : HEALTH_NOT_READY;
 }
 
+uint32_t health_ready_of_part(const struct mesh *mesh, const struct mesh_part *part)
+{
+	const char *network = part->cluster->network;
+
+	if (mesh_is_joined(mesh, network) &&
+	    health_of_network(mesh_find_network(mesh, network), part->cluster->name) != HEALTH_OK)
+		return 0;
+	return part->ready;
+}
+
 struct amount {
 	uint64_t total;
 	uint64_t healthy;

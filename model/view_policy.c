@@ -33,10 +33,10 @@ static enum view_mode mode_of(const struct locality_setting *setting, bool order
 	return setting->n_failover > 0 ? VIEW_MODE_FAILOVER : VIEW_MODE_LOCALITY;
 }
 
-void view_policy_choose(const struct view *view, const struct mesh_service *service,
+void view_policy_choose(const struct mesh *mesh, const struct mesh_service *service,
                         struct view_route *route)
 {
-	const struct mesh_settings *settings = &view->mesh->settings;
+	const struct mesh_settings *settings = &mesh->settings;
 	struct traffic_policy *p = &route->policy;
 
 	*p = policy_effective(service->policy, route->port, route->subset, &route->policy_field);

@@ -13,7 +13,7 @@ bool view_service_eq(const struct view_service *a, const struct view_service *b)
 bool view_sees_network(const struct view *view, const char *network);
 
 /* What is in force for the route: sets policy, policy_source, policy_field, mode, panic_percent. */
-void view_policy_choose(const struct view *view, const struct mesh_service *service,
+void view_policy_choose(const struct mesh *mesh, const struct mesh_service *service,
                         struct view_route *route);
 
 /* One endpoint on its way into a group. */

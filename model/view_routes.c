@@ -192,7 +192,7 @@ static bool make_route(const struct view *view, const struct mesh_service *servi
 		.port = port->number,
 		.subset = subset,
 	};
-	view_policy_choose(view, service, route);
+	view_policy_choose(view->mesh, service, route);
 	for (size_t i = 0; i < service->n_parts; i++)
 		collect_part(view, service, &service->parts[i], route, &items);
 	finish_route(view, route, &items);

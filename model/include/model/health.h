@@ -27,6 +27,10 @@ enum health health_of_network(const struct mesh_network *network, const char *cl
 bool health_uses_gateway(const struct mesh_network *network, const struct mesh_gateway *gateway,
                          const char *cluster);
 
+/* Ready endpoints of a part that its callers reach: none if its network is joined and no gateway of
+ * it is live. */
+uint32_t health_ready_of_part(const struct mesh *mesh, const struct mesh_part *part);
+
 /* Fills n_priorities levels with total, healthy, health, load. levels has LB_PRIORITIES_MAX. */
 bool health_spread(const struct view *view, const struct view_route *route,
                    struct lb_level levels[LB_PRIORITIES_MAX]);
