@@ -58,6 +58,9 @@ endfunction()
 
 # fedway_test(ROOM NOUN...): tests/test_NOUN.c against the room's library, label `unit`.
 function(fedway_test room)
+  if(NOT FEDWAY_TESTS)
+    return()
+  endif()
   foreach(noun IN LISTS ARGN)
     add_executable(test_${room}_${noun} tests/test_${noun}.c)
     target_include_directories(test_${room}_${noun} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}
@@ -73,6 +76,9 @@ endfunction()
 # fedway_fuzz(ROOM NOUN...): fuzz/fuzz_NOUN.c defines LLVMFuzzerTestOneInput. Without
 # FEDWAY_FUZZ it is linked with a driver that replays fuzz/corpus/NOUN/* as an ordinary test.
 function(fedway_fuzz room)
+  if(NOT FEDWAY_TESTS)
+    return()
+  endif()
   foreach(noun IN LISTS ARGN)
     add_executable(fuzz_${room}_${noun} fuzz/fuzz_${noun}.c)
     target_include_directories(fuzz_${room}_${noun} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
