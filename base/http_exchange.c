@@ -76,7 +76,17 @@ void http_exchange_gone(struct http_exchange *ex, const struct err *why)
 	ex->answer = HTTP_ANSWER_ENDED;
 }
 
-void http_exchange_refuse(struct http_exchange *ex, const struct err *err)
+static void reply_status(struct http_exchange *ex, int status, const struct err *err)
+{
+	struct buf CLEANUP(buf_fini) body;
+	const char *content_type;
+
+	buf_init(&body, ERROR_BODY_MAX);
+	http_error_body(ex->conn->server, err, &body, &content_type);
+	http_exchange_reply(ex, status, content_type, buf_str(&body));
+}
+
+static void refuse(struct http_exchange *ex, int status, const struct err *err)
 {
 	bool begun = ex->answer != HTTP_ANSWER_NONE;
 
@@ -87,7 +97,12 @@ void http_exchange_refuse(struct http_exchange *ex, const struct err *err)
 	if (begun)
 		http_exchange_reset(ex);
 	else
-		http_exchange_reply_err(ex, err);
+		reply_status(ex, status, err);
+}
+
+void http_exchange_refuse(struct http_exchange *ex, const struct err *err)
+{
+	refuse(ex, err_http_status(err->code), err);
 }
 
 void http_error_body(const struct http_server *server, const struct err *err, struct buf *body,
@@ -374,12 +389,7 @@ void http_exchange_reply(struct http_exchange *ex, int status, const char *conte
 
 void http_exchange_reply_err(struct http_exchange *ex, const struct err *err)
 {
-	struct buf CLEANUP(buf_fini) body;
-	const char *content_type;
-
-	buf_init(&body, ERROR_BODY_MAX);
-	http_error_body(ex->conn->server, err, &body, &content_type);
-	http_exchange_reply(ex, err_http_status(err->code), content_type, buf_str(&body));
+	reply_status(ex, err_http_status(err->code), err);
 }
 
 void http_exchange_reset(struct http_exchange *ex)
@@ -402,7 +412,7 @@ void http_exchange_check_deadline(struct http_exchange *ex, int64_t now_ms)
 		return;
 	}
 	err_set(&err, ERR_TIMEOUT, "the request body stopped coming");
-	http_exchange_refuse(ex, &err);
+	refuse(ex, 408, &err);
 }
 
 void http_exchange_set_data(struct http_exchange *ex, void *data)

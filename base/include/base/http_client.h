@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * http_client - HTTP requests to one far end with its own connections, certificates and limits, so
- * that a dead end costs no other end anything. HTTP/2 when offered, else 1.1; nothing is followed,
- * nothing is taken from the environment. libcurl multi inside our loop.
+ * that a dead end costs no other end anything. HTTP/1.1 with kept connections, one for each request
+ * under way; nothing is followed, nothing is taken from the environment. libcurl multi in our loop.
  *
  * Loop thread only. Every request ends with exactly one on_done, in a later turn than
  * http_client_send(), unless it was cancelled.
@@ -26,7 +26,7 @@ enum {
 	HTTP_CLIENT_TIMEOUT_MS = 30000,
 	HTTP_CLIENT_CONNECT_MS = 10000,
 	HTTP_CLIENT_IDLE_MS = 150000, /* streams: silence that means a dead path */
-	HTTP_CLIENT_CONNECTIONS_MAX = 16
+	HTTP_CLIENT_CONNECTIONS_MAX = 256
 };
 
 struct http_client_config {
@@ -39,8 +39,9 @@ struct http_client_config {
 	const char *proxy_url;    /* NULL: no proxy, whatever the environment says */
 	bool insecure;            /* the server's certificate is not verified */
 	size_t connections_max;
-	/* A connected socket instead of dialling (a socketpair into this process); NULL: dial. -1:
-	 * cannot. The client closes it. */
+	/* A connected socket instead of dialling: one end of a socketpair whose other end an
+	 * http_server has adopted; called whenever another connection is needed. NULL: dial.
+	 * Returns -1: cannot. The client closes it. The URL is http:// with any host. */
 	int (*dial)(void *arg);
 	void *dial_arg;
 };
