@@ -5,6 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Here the functions themselves are meant. */
+#undef err_set
+#undef err_set_errno
+#undef err_wrap
+
 struct err_row {
 	int http;
 	const char *reason;

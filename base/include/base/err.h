@@ -61,6 +61,16 @@ bool err_set_errno(struct err *err, int errnum, const char *fmt, ...) PRINTF_LIK
 /* Puts "<text>: " before the message and keeps the code. Returns false. */
 bool err_wrap(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
+/* Lets the compiler see the false as well, so that it knows which out parameters were not set. */
+static inline bool err_false(bool always_false)
+{
+	(void)always_false;
+	return false;
+}
+#define err_set(...)       err_false(err_set(__VA_ARGS__))
+#define err_set_errno(...) err_false(err_set_errno(__VA_ARGS__))
+#define err_wrap(...)      err_false(err_wrap(__VA_ARGS__))
+
 int err_http_status(enum err_code code);
 const char *err_reason(enum err_code code);
 bool err_is_retryable(enum err_code code);
