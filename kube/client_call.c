@@ -122,17 +122,26 @@ void kube_call_finish(struct kube_call *call, json_t *answer, const struct err *
 	call_free(call);
 }
 
+static void free_buried(void *arg)
+{
+	call_free(arg);
+}
+
 void kube_call_cancel(struct kube_call *call)
 {
 	if (call == NULL)
 		return;
-	if (call->http != NULL) {
-		http_call_cancel(call->http);
-		leave_sent(call);
-	} else {
+	if (call->http == NULL) {
 		leave_waiting(call);
+		call_free(call);
+		return;
 	}
-	call_free(call);
+	/* It may have ended together with the one whose callback we are in, and be told of that
+	 * after all: it must live as long as this turn. */
+	call->cancelled = true;
+	loop_bury(call->client->loop, free_buried, call);
+	http_call_cancel(call->http);
+	leave_sent(call);
 }
 
 static void fail(struct kube_call *call, struct kube_failure *failure)
@@ -196,6 +205,8 @@ static void on_done(struct http_call *http, const struct http_response *response
 	json_t *answer = NULL;
 
 	(void)http;
+	if (call->cancelled)
+		return;
 	leave_sent(call);
 	if (response == NULL) {
 		failure.err = *err;
@@ -223,7 +234,7 @@ static void on_head(struct http_call *http, const struct http_response *response
 	struct kube_call *call = arg;
 
 	(void)http;
-	if (response->status / 100 == 2 && call->stream.on_head != NULL)
+	if (!call->cancelled && response->status / 100 == 2 && call->stream.on_head != NULL)
 		call->stream.on_head(call->stream.arg);
 }
 
@@ -232,7 +243,8 @@ static void on_data(struct http_call *http, struct str data, void *arg)
 	struct kube_call *call = arg;
 
 	(void)http;
-	call->stream.on_data(data, call->stream.arg);
+	if (!call->cancelled)
+		call->stream.on_data(data, call->stream.arg);
 }
 
 /* --- the queue -------------------------------------------------------------------------------- */

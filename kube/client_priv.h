@@ -85,6 +85,7 @@ struct kube_call {
 	bool plain;        /* text is a good answer */
 	bool reauthorized; /* its 401 led to a new token already */
 	bool refused;      /* never sent: failure says why */
+	bool cancelled;    /* ended by its caller: nobody is told */
 	struct err refusal;
 	struct kube_stream stream; /* on_end set: a stream */
 	/* Takes the answer: finishes the call, or changes it and queues it again. */

@@ -95,7 +95,7 @@ struct walk {
 	int64_t now_ms;
 	int list_rv; /* of the list being paged */
 	struct object page_objects[N_NAMES];
-	int watch_rv; /* sent so far */
+	int watch_rv;                /* sent so far */
 	struct object seen[N_NAMES]; /* what the handlers told */
 	size_t n_synced;
 };
