@@ -32,7 +32,7 @@ struct member_kind {
 	struct member *member;
 	const struct kube_resource *resource;
 	struct reflector *reflector; /* NULL without client */
-	uint64_t lists_before; /* ended before it was last started: they do not count */
+	uint64_t lists_before;       /* ended before it was last started: they do not count */
 	/* as the status last told it */
 	bool synced;
 	bool reachable;
