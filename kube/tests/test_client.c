@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include <stdio.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -304,6 +305,42 @@ static void calls_that_fail_together_may_be_dropped_by_the_first(void **state)
 	rig_fini(&rig);
 }
 
+static int dial(void *arg)
+{
+	struct api *api = arg;
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair),
+	                 0);
+	http_server_adopt(api->server, pair[0], NULL);
+	return pair[1];
+}
+
+static void a_server_in_this_process_needs_no_address(void **state)
+{
+	struct kubeconfig config = {.server = (char *)(uintptr_t) "http://hosted"};
+	struct api api;
+	struct rig rig = {0};
+	struct err err;
+
+	(void)state;
+	api_init(&api);
+	struct kube_client_options options = {.loop = api.loop, .dial = dial, .dial_arg = &api};
+
+	rig.client = kube_client_create(&config, &options, &err);
+	assert_non_null(rig.client);
+	for (int i = 0; i < 20; i++) {
+		api_add(&api, 200, "{}");
+		kube_client_get(rig.client, &POD, done, &rig);
+	}
+	assert_true(api_wait(&api, &rig.n_done, 20));
+	assert_false(rig.failed);
+	assert_true(http_server_connections(api.server) > 0);
+	kube_client_destroy(rig.client);
+	json_decref(rig.answer);
+	api_fini(&api);
+}
+
 static void new_credentials_hold_for_later_requests(void **state)
 {
 	struct rig rig;
@@ -446,6 +483,7 @@ int main(void)
 		cmocka_unit_test(calls_are_paced_and_limited),
 		cmocka_unit_test(a_callback_may_destroy_the_client),
 		cmocka_unit_test(calls_that_fail_together_may_be_dropped_by_the_first),
+		cmocka_unit_test(a_server_in_this_process_needs_no_address),
 		cmocka_unit_test(new_credentials_hold_for_later_requests),
 		cmocka_unit_test(a_refused_token_is_read_again_from_its_file),
 		cmocka_unit_test(apply_creates_or_patches_or_leaves_alone),
