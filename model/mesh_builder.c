@@ -4,14 +4,13 @@
  * before. What touches all services (settings, a wildcard rule) is rare.
  */
 #include "mesh_priv.h"
+#include "mesh_rules_priv.h"
 
 #include <stdlib.h>
 
 #include "base/alloc.h"
 #include "base/map.h"
 #include "model/sni.h"
-
-#define ROOT_NAMESPACE "istio-system"
 
 struct mesh_builder {
 	struct mesh_settings settings;
@@ -199,94 +198,10 @@ void mesh_builder_remove_policy(struct mesh_builder *builder, const char *key)
 	tree_drop(&builder->policies, str_from(key));
 }
 
-/* ── the rule of a service ── */
-
-/* The full hosts of all rules; made once a build. */
-struct rule {
-	char *host;
-	struct policy *policy;
-};
-
-struct rules {
-	struct rule *list;
-	size_t n;
-	struct map exact;   /* "NAMESPACE|HOST" → struct policy, the oldest */
-	size_t n_wildcards; /* they stand first in list, the longest first */
-};
-
-/* Wildcards before the rest, long before short; then the oldest, then the name. */
-static int rule_cmp(const void *a, const void *b)
-{
-	const struct rule *x = a, *y = b;
-	size_t x_len = x->host[0] == '*' ? strlen(x->host) : 0;
-	size_t y_len = y->host[0] == '*' ? strlen(y->host) : 0;
-
-	if (x_len != y_len)
-		return x_len > y_len ? -1 : 1;
-	if (x->policy->created_s != y->policy->created_s)
-		return x->policy->created_s < y->policy->created_s ? -1 : 1;
-	return strcmp(x->policy->key, y->policy->key);
-}
-
-static void rules_init(struct rules *rules, const struct mesh_builder *b)
-{
-	struct tree_iter it;
-
-	*rules = (struct rules){0};
-	rules->list = xcalloc(tree_len(b->policies) + 1, sizeof(rules->list[0]));
-	for (struct policy *p = tree_first(&it, b->policies); p != NULL; p = tree_next(&it))
-		rules->list[rules->n++] =
-			(struct rule){policy_full_host(p, b->settings.cluster_domain), p};
-	if (rules->n > 1)
-		qsort(rules->list, rules->n, sizeof(rules->list[0]), rule_cmp);
-	for (size_t i = 0; i < rules->n; i++) {
-		struct rule *rule = &rules->list[i];
-
-		if (rule->host[0] == '*') {
-			rules->n_wildcards++;
-			continue;
-		}
-		CLEANUP(free_ptr) char *key = xasprintf("%s|%s", rule->policy->ns, rule->host);
-
-		if (map_find_text(&rules->exact, key) == NULL)
-			map_set(&rules->exact, str_from(key), rule->policy);
-	}
-}
-
-static void rules_fini(struct rules *rules)
-{
-	for (size_t i = 0; i < rules->n; i++)
-		free(rules->list[i].host);
-	free(rules->list);
-	map_fini(&rules->exact, NULL);
-}
-
-/* Rules of the service's own namespace, then of the root namespace, as istiod looks. */
-static struct policy *rules_find(const struct rules *rules, struct str ns, const char *host)
-{
-	const struct str places[2] = {ns, STR_LIT(ROOT_NAMESPACE)};
-
-	for (size_t i = 0; i < 2; i++) {
-		CLEANUP(free_ptr) char *key = xasprintf("%.*s|%s", STR_ARG(places[i]), host);
-		struct policy *policy = map_find_text(&rules->exact, key);
-
-		for (size_t k = 0; policy == NULL && k < rules->n_wildcards; k++) {
-			if (str_is(places[i], rules->list[k].policy->ns) &&
-			    policy_host_matches(rules->list[k].host, host))
-				policy = rules->list[k].policy;
-		}
-		if (policy != NULL)
-			return policy;
-	}
-	return NULL;
-}
-
-/* ── building ── */
-
 struct build {
 	struct mesh_builder *b;
 	struct mesh *next;
-	struct rules rules;
+	struct mesh_rules rules;
 	struct merge_input *inputs;
 	bool differs;
 };
@@ -315,7 +230,7 @@ static void merge_key(struct build *build, struct str key)
 	CLEANUP(free_ptr)
 	char *host = mesh_host_of(build->inputs[0].service->key, b->settings.cluster_domain);
 	struct policy *policy =
-		rules_find(&build->rules, str_from(build->inputs[0].service->ns), host);
+		mesh_rules_find(&build->rules, str_from(build->inputs[0].service->ns), host);
 	struct mesh_service *new = mesh_merge(build->inputs, n, &b->settings, policy);
 
 	if (old == NULL || !mesh_service_eq(old, new)) {
@@ -361,10 +276,10 @@ struct mesh *mesh_builder_build(struct mesh_builder *builder)
 
 	build.differs = builder->changed;
 	build.inputs = xcalloc(tree_len(builder->clusters) + 1, sizeof(build.inputs[0]));
-	rules_init(&build.rules, builder);
+	mesh_rules_init(&build.rules, builder->policies, builder->settings.cluster_domain);
 	map_for_each (it, &builder->dirty)
 		merge_key(&build, map_key(it));
-	rules_fini(&build.rules);
+	mesh_rules_fini(&build.rules);
 	free(build.inputs);
 	map_fini(&builder->dirty, NULL);
 	builder->changed = builder->views_dirty = false;

@@ -38,6 +38,15 @@ static bool cut(struct str *rest, struct str *ret_head)
 	return false;
 }
 
+/* No empty label at either end, and no further separator: istiod finds no host then either. */
+static bool is_host(struct str text)
+{
+	struct str head, rest = text;
+
+	return text.len > 0 && text.ptr[0] != '.' && text.ptr[text.len - 1] != '.' &&
+	       !cut(&rest, &head);
+}
+
 static bool parse_service(struct str rest, struct sni *ret_sni)
 {
 	struct str head, port, subset;
@@ -45,7 +54,7 @@ static bool parse_service(struct str rest, struct sni *ret_sni)
 
 	if (!cut(&rest, &head) || !cut(&rest, &port) || !cut(&rest, &subset))
 		return false;
-	if (!str_to_u64(port, 65535, &number) || number == 0 || rest.len == 0)
+	if (!str_to_u64(port, 65535, &number) || number == 0 || !is_host(rest))
 		return false;
 	*ret_sni = (struct sni){SNI_SERVICE, (uint16_t)number, subset, rest};
 	return true;
