@@ -25,7 +25,7 @@ void mesh_rules_init(struct mesh_rules *rules, struct tree *policies, const char
 {
 	struct tree_iter it;
 
-	*rules = (struct rules){0};
+	*rules = (struct mesh_rules){0};
 	rules->list = xcalloc(tree_len(policies) + 1, sizeof(rules->list[0]));
 	for (struct policy *p = tree_first(&it, policies); p != NULL; p = tree_next(&it))
 		rules->list[rules->n++] =
