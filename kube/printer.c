@@ -11,7 +11,7 @@
 
 static const char name_description[] =
 	"Name must be unique within a namespace. Is required when creating resources, although "
-        "some "
+	"some "
 	"resources may allow a client to request the generation of an appropriate name "
 	"automatically. Name is primarily intended for creation idempotence and configuration "
 	"definition. Cannot be updated. More info: "

@@ -141,7 +141,7 @@ static const char prefix_rule[] =
 static const char slashes_rule[] =
 	"a qualified name must consist of alphanumeric characters, '-', '_' or '.', and must start "
 	"and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', "
-        "regex "
+	"regex "
 	"used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS "
 	"subdomain prefix and '/' (e.g. 'example.com/MyName')";
 static const char value_rule[] =

@@ -205,6 +205,7 @@ void api_watcher_pump(struct api_watcher *watcher)
 {
 	struct buf out CLEANUP(buf_fini);
 	const struct api_hub *hub = watcher->hub;
+	buf_init(&out, API_REPLY_MAX);
 	if (watcher->rev + 1 < hub->first) {
 		end_expired(watcher);
 		return;
@@ -213,7 +214,6 @@ void api_watcher_pump(struct api_watcher *watcher)
 		api_watcher_end(watcher);
 		return;
 	}
-	buf_init(&out, API_REPLY_MAX);
 	while (watcher->rev < hub->durable) {
 		const struct api_event *event = api_hub_find(hub, ++watcher->rev);
 		if (event->resource == watcher->encoder.resource)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cmocka_all.h"
+#include "unit.h"
 
 #include <stdlib.h>
 
@@ -81,7 +81,7 @@ static void cells_have_the_type_of_their_column(void **state)
 		"{\"name\":\"Gone\",\"type\":\"string\",\"jsonPath\":\".spec.gone\"},"
 		"{\"name\":\"Wrong\",\"type\":\"integer\",\"jsonPath\":\".metadata.name\"},"
 		"{\"name\":\"Age\",\"type\":\"date\",\"jsonPath\":\".metadata.creationTimestamp\"}"
-	        "]";
+		"]";
 	struct err err;
 	json_t *obj = json_loads(object_text, 0, NULL);
 	json_t *columns = json_loads(columns_text, 0, NULL);

@@ -7,9 +7,9 @@
 
 #include "auth.h"
 #include "call.h"
-#include "cmocka_all.h"
 #include "crd.h"
 #include "lifecycle.h"
+#include "unit.h"
 #include "watcher.h"
 
 #include <stdlib.h>
