@@ -3,11 +3,13 @@
  * store - the keys and certificates of the control plane, in files of mode 0600 under one folder,
  * made when they are not there and renewed when half their life is over. One thread.
  *
- *   DIR/root.crt root.key       self-made, or the supplied one
- *   DIR/roots.pem               the bundle that members trust
- *   DIR/control-plane.crt .key  intermediate
- *   DIR/clusters/NAME.crt .key  intermediates
- *   DIR/api-serving.* api-client.*
+ * A CA is one file, certificate and key together, so that it is replaced in one step.
+ *
+ *   DIR/root.pem                self-made, or the supplied one
+ *   DIR/roots.pem               the bundle that members trust (no key)
+ *   DIR/control-plane.pem       intermediate
+ *   DIR/clusters/NAME.pem       intermediates
+ *   DIR/api-serving.pem api-client.pem
  */
 #pragma once
 
