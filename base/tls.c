@@ -348,6 +348,15 @@ static void expect_name(SSL *ssl, const char *name, bool is_ip)
 		X509_VERIFY_PARAM_set1_host(param, name, 0);
 }
 
+/* OpenSSL copies the name, but its macro casts const away. */
+static void send_name(SSL *ssl, const char *name)
+{
+	char *copy = xstrdup(name);
+
+	SSL_set_tlsext_host_name(ssl, copy);
+	free(copy);
+}
+
 SSL *tls_client_open(struct tls_ctx *ctx, const char *server_name, bool check_name)
 {
 	SSL *ssl = SSL_new(ctx->ssl_ctx);
@@ -362,7 +371,7 @@ SSL *tls_client_open(struct tls_ctx *ctx, const char *server_name, bool check_na
 	is_ip = inet_pton(AF_INET, server_name, &ip) == 1 ||
 	        inet_pton(AF_INET6, server_name, &ip) == 1;
 	if (!is_ip)
-		SSL_set_tlsext_host_name(ssl, server_name);
+		send_name(ssl, server_name);
 	if (check_name)
 		expect_name(ssl, server_name, is_ip);
 	return ssl;

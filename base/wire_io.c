@@ -86,8 +86,22 @@ static void free_wire(void *arg)
 	free(w);
 }
 
+/* Closing with unread input resets the connection, and our TLS alert would be lost with it. */
+static void drain_handshake(struct wire *w)
+{
+	char chunk[READ_CHUNK];
+
+	shutdown(w->fd, SHUT_WR);
+	for (int i = 0; i < READS_PER_TURN; i++) {
+		if (recv(w->fd, chunk, sizeof(chunk), MSG_DONTWAIT) <= 0)
+			return;
+	}
+}
+
 static void close_now(struct wire *w)
 {
+	if (w->state == WIRE_HANDSHAKE)
+		drain_handshake(w);
 	w->state = WIRE_CLOSED;
 	loop_io_fini(&w->io);
 	loop_timer_fini(&w->deadline);

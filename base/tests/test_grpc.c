@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "grpc_frame.h"
 #include "pki.h"
+#include "unit.h"
 
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -11,13 +12,6 @@
 #include "base/grpc.h"
 #include "base/macros.h"
 #include "base/net.h"
-
-/* clang-format off */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-/* clang-format on */
 
 enum {
 	PATIENCE_MS = 10000
