@@ -133,13 +133,6 @@ static struct str sni_of(const struct ew_conn *conn)
 	return str_make(conn->dialing->route->sni, conn->dialing->route->sni_len);
 }
 
-static void record(const struct ew_conn *conn, struct str sni, enum ew_close_reason reason,
-                   const char *detail)
-{
-	ew_recorder_add(conn->door->worker->setup->recorder, clock_wall_s(), &conn->peer,
-	                conn->door->config->door, sni, reason, detail);
-}
-
 /* Throws away what the client still sends, so that the alert reaches it and not a reset. */
 static void read_closing(struct ew_conn *conn)
 {
@@ -173,7 +166,9 @@ static void refuse(struct ew_conn *conn, struct str sni, enum ew_close_reason re
                    const char *detail)
 {
 	struct ew_worker *worker = conn->door->worker;
-	record(conn, sni, reason, detail);
+	const struct ew_refusal refusal = {conn->peer, conn->door->config->door, sni, reason, alert,
+	                                   detail};
+	ew_recorder_add(worker->setup->recorder, clock_wall_s(), &refusal);
 	ew_side_close(&conn->upstream, &conn->upstream_event);
 	if (alert == 0) {
 		ew_conn_close(conn, reason);

@@ -15,6 +15,7 @@ struct record {
 	struct addr client;
 	uint8_t door;
 	uint8_t reason;
+	uint8_t alert;
 	uint8_t sni_len;
 	char sni[EW_RECORD_SNI_MAX];
 };
@@ -40,21 +41,20 @@ void ew_recorder_destroy(struct ew_recorder *recorder)
 	free(recorder);
 }
 
-void ew_recorder_add(struct ew_recorder *recorder, int64_t wall_s, const struct addr *client,
-                     enum ew_door door, struct str sni, enum ew_close_reason reason,
-                     const char *detail)
+void ew_recorder_add(struct ew_recorder *recorder, int64_t wall_s, const struct ew_refusal *refusal)
 {
-	size_t len = sni.len < EW_RECORD_SNI_MAX ? sni.len : EW_RECORD_SNI_MAX;
+	size_t len = refusal->sni.len < EW_RECORD_SNI_MAX ? refusal->sni.len : EW_RECORD_SNI_MAX;
 	pthread_mutex_lock(&recorder->lock);
 	struct record *record = &recorder->ring[recorder->n++ % EW_RECORDS];
 	record->wall_s = wall_s;
-	record->detail = detail;
-	record->client = *client;
-	record->door = (uint8_t)door;
-	record->reason = (uint8_t)reason;
+	record->detail = refusal->detail;
+	record->client = refusal->client;
+	record->door = (uint8_t)refusal->door;
+	record->reason = (uint8_t)refusal->reason;
+	record->alert = refusal->alert;
 	record->sni_len = (uint8_t)len;
 	if (len > 0)
-		memcpy(record->sni, sni.ptr, len);
+		memcpy(record->sni, refusal->sni.ptr, len);
 	pthread_mutex_unlock(&recorder->lock);
 }
 
@@ -68,7 +68,7 @@ static json_t *to_json(const struct record *record)
 	                 addr_format(&record->client, client), "door",
 	                 record->door == EW_DOOR_INGRESS ? "ingress" : "egress", "sni", record->sni,
 	                 (size_t)record->sni_len, "reason", ew_close_name(reason), "alert",
-	                 ew_close_alert(reason), "message",
+	                 record->alert, "message",
 	                 record->detail != NULL ? record->detail : ew_close_sentence(reason));
 }
 

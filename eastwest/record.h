@@ -23,10 +23,17 @@ struct ew_recorder;
 struct ew_recorder *ew_recorder_create(void);
 void ew_recorder_destroy(struct ew_recorder *recorder);
 
-/* detail: static text or NULL. */
-void ew_recorder_add(struct ew_recorder *recorder, int64_t wall_s, const struct addr *client,
-                     enum ew_door door, struct str sni, enum ew_close_reason reason,
-                     const char *detail);
+struct ew_refusal {
+	struct addr client;
+	enum ew_door door;
+	struct str sni; /* borrowed for the call; may be empty */
+	enum ew_close_reason reason;
+	uint8_t alert;      /* that was sent; 0: none */
+	const char *detail; /* static text, or NULL for the reason's sentence */
+};
+
+void ew_recorder_add(struct ew_recorder *recorder, int64_t wall_s,
+                     const struct ew_refusal *refusal);
 
 /* A JSON array, newest first, at most max of them. */
 void ew_recorder_format(struct ew_recorder *recorder, size_t max, struct buf *out);

@@ -54,7 +54,7 @@ def gateway(request):
     yield make
     reports = []
     for one in made:
-        one.daemon.stop(1)
+        one.stop()
         reports += one.daemon.lines("ERROR: |runtime error|SUMMARY: ")
         if not reports and not getattr(request.node, "failed", False):
             shutil.rmtree(one.directory, ignore_errors=True)

@@ -115,7 +115,10 @@ def remote(name="n2", cluster="c2", **more):
 def record(seen):
     """A server that remembers what it was sent first, and greets."""
     def serve(connection, name):
-        seen.append(connection.recv(65536))
+        first = connection.recv(65536)
+        if not first:
+            return  # a check
+        seen.append(first)
         connection.sendall(name.encode() + b"\n")
         connection.recv(65536)
 

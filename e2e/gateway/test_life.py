@@ -99,11 +99,12 @@ def test_what_needs_a_restart_is_said(gateway, upstream):
 
 
 def test_a_broken_file_at_start_falls_back_to_the_disk_copy(gateway, upstream):
-    one = gateway(routes=[route(upstream().endpoint())])
+    fast = ("--drain-delay", "0s")
+    one = gateway(*fast, routes=[route(upstream().endpoint())])
     one.daemon.stop()
     for text in (f"dataDir: {one.directory}/data\nkind: [", json.dumps(one.config(rutes=[]))):
         one.write_text(text)
-        one.start()
+        one.start(*fast)
         assert one.call(hello.openssl()) == b"up\n"
         assert json.loads(one.admin("GET", "/status")[1])["fromDiskCopy"] is True
         assert one.daemon.lines("rejected, starting from the disk copy")
@@ -192,6 +193,8 @@ def test_without_descriptors_accepting_pauses_and_goes_on(gateway, upstream):
     hard = resource.prlimit(one.daemon.pid, resource.RLIMIT_NOFILE)[1]
     resource.prlimit(one.daemon.pid, resource.RLIMIT_NOFILE, (used + 8, hard))
     waiting = [connect(one.port) for _ in range(20)]
+    wait_for(lambda: len(os.listdir(f"/proc/{one.daemon.pid}/fd")) == used + 8, "the limit")
+    time.sleep(0.3)
     resource.prlimit(one.daemon.pid, resource.RLIMIT_NOFILE, (used + 200, hard))
     wait_for(lambda: one.total("fedway_gateway_accept_pauses_total") > 0, "a pause")
     for connection in waiting:

@@ -53,7 +53,6 @@ def test_a_slow_reader_gets_everything(gateway, upstream):
 
     one = serve(gateway, upstream, push)
     with begin(one) as connection:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         got = b""
         pauses = iter(range(20))
         while len(got) < SIZE:
