@@ -89,6 +89,23 @@ static bool reply_openapi(struct api_call *call)
 	return true;
 }
 
+/* An empty document (gnostic openapi.v2.Document: swagger, info, paths, definitions). kubectl wants
+ * one to look at a `kind: List`; what is not in it is not checked on its side. */
+static bool reply_openapi_v2(struct api_call *call)
+{
+	static const char document[] = "\x0a\x03"
+				       "2.0"
+				       "\x12\x0c\x0a\x06"
+				       "Fedway"
+				       "\x12\x02"
+				       "v1"
+				       "\x42\x00\x4a";
+	call->reply->content_type = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+	/* The literal's own NUL is the last byte: no definitions. */
+	buf_add(&call->reply->body, document, sizeof(document));
+	return true;
+}
+
 static bool reply_keys(struct api_call *call)
 {
 	if (call->core->tokens == NULL)
@@ -116,6 +133,7 @@ static const struct {
 	{"/healthz", true, reply_health},
 	{"/livez", true, reply_health},
 	{"/readyz", true, reply_health},
+	{"/openapi/v2", false, reply_openapi_v2},
 	{"/openapi/v3", true, reply_openapi},
 	{"/openid/v1/jwks", false, reply_keys},
 	{"/.well-known/openid-configuration", false, reply_keys},

@@ -187,7 +187,7 @@ static void details_tell_what_is_meant(void **state)
 static void unknown_paths_are_pages_not_found(void **state)
 {
 	(void)state;
-	static const char *const paths[] = {"/apis/foo.io/v1/bars", "/nothing", "/openapi/v2",
+	static const char *const paths[] = {"/apis/foo.io/v1/bars", "/nothing", "/openapi/v1",
 	                                    "/apis/foo.io", "/clusters/c1/api/v1/pods"};
 	struct api_core core;
 	core_start(&core);
