@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "command.h"
+
+const struct command commands[] = {
+	{"lab up", "three clusters on this machine, without Kubernetes", &cmd_lab_up_spec,
+         CMD_LAB_SIZE, cmd_lab_up},
+	{"lab down", "end the lab and every process in it", &cmd_lab_down_spec, CMD_LAB_SIZE,
+         cmd_lab_down},
+	{"lab exec", "run a program inside a host of the lab", &cmd_lab_exec_spec, CMD_LAB_SIZE,
+         cmd_lab_exec},
+	{"lab cut", "drop every packet between two hosts", &cmd_lab_cut_spec, CMD_LAB_SIZE,
+         cmd_lab_cut},
+	{"lab heal", "take a cut back", &cmd_lab_heal_spec, CMD_LAB_SIZE, cmd_lab_heal},
+	{"lab helloworld", "workload that answers over mesh TLS", &cmd_lab_helloworld_spec,
+         CMD_LAB_SIZE, cmd_lab_helloworld},
+	{"lab sleep", "workload that asks over mesh TLS", &cmd_lab_sleep_spec, CMD_LAB_SIZE,
+         cmd_lab_sleep},
+	{NULL, NULL, NULL, 0, NULL},
+};
