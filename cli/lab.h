@@ -52,8 +52,8 @@ bool lab_down(const char *dir, struct err *err);
 pid_t lab_pid(const char *dir);
 
 /* Runs a program inside a host (NULL: the wan's own namespace) and waits; it inherits what this
- * process has open, so a listener opened before serves the host's network from inside. Ends this
- * process's stay outside. ret_status as of waitpid(). */
+ * process has open, so a listener opened before serves the host's network from inside. ret_status
+ * as of waitpid(); a program that a signal ended counts as exited with 128 plus its number. */
 MUST_CHECK
 bool lab_exec(const char *dir, const char *host, char *const argv[], int *ret_status,
               struct err *err);

@@ -243,12 +243,19 @@ static bool enter(const char *dir, const char *host, struct err *err)
 	return true;
 }
 
-bool lab_exec(const char *dir, const char *host, char *const argv[], int *ret_status,
-              struct err *err)
+/* What is done inside. Its result is the exit status of the child that did it. */
+struct errand {
+	const char *host;
+	char *const *argv; /* NULL: act on two hosts instead */
+	bool (*act)(const char *a, const char *b, struct err *err);
+	const char *a;
+	const char *b;
+};
+
+/* The pid namespace holds for children only, hence one more fork. */
+static int run_program(char *const argv[])
 {
-	if (!enter(dir, host, err))
-		return false;
-	/* the pid namespace holds for children only */
+	int status;
 	pid_t pid = fork();
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -256,21 +263,72 @@ bool lab_exec(const char *dir, const char *host, char *const argv[], int *ret_st
 		fprintf(stderr, "fedway: cannot run '%s': %s\n", argv[0], strerror(errno));
 		_exit(127);
 	}
-	if (pid < 0)
-		return err_set_errno(err, errno, "cannot fork");
-	while (waitpid(pid, ret_status, 0) < 0) {
+	while (pid > 0 && waitpid(pid, &status, 0) < 0) {
 		if (errno != EINTR)
-			return err_set_errno(err, errno, "cannot wait for '%s'", argv[0]);
+			return 1;
 	}
-	return true;
+	if (pid < 0)
+		return 1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static _Noreturn void do_errand(const char *dir, const struct errand *errand, int report_fd)
+{
+	struct err err;
+	bool ok = enter(dir, errand->host, &err);
+	if (ok && errand->act != NULL)
+		ok = errand->act(errand->a, errand->b, &err);
+	if (!ok) {
+		IGNORE(write(report_fd, err.msg, strlen(err.msg)) < 0);
+		_exit(1);
+	}
+	close(report_fd);
+	_exit(errand->argv != NULL ? run_program(errand->argv) : 0);
+}
+
+/* In a child, so that this process stays where it is. */
+static bool run_errand(const char *dir, const struct errand *errand, int *ret_status,
+                       struct err *err)
+{
+	char said[ERR_MSG_MAX] = "";
+	int pipe_fds[2];
+	if (pipe2(pipe_fds, O_CLOEXEC) != 0)
+		return err_set_errno(err, errno, "cannot make a pipe");
+	pid_t pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		close(pipe_fds[0]);
+		do_errand(dir, errand, pipe_fds[1]);
+	}
+	close(pipe_fds[1]);
+	ssize_t n = read(pipe_fds[0], said, sizeof(said) - 1);
+	close(pipe_fds[0]);
+	while (pid > 0 && waitpid(pid, ret_status, 0) < 0) {
+		if (errno != EINTR)
+			return err_set_errno(err, errno, "cannot wait");
+	}
+	if (pid < 0)
+		return err_set(err, ERR_IO, "cannot fork");
+	return n <= 0 || err_set(err, ERR_IO, "%s", said);
+}
+
+bool lab_exec(const char *dir, const char *host, char *const argv[], int *ret_status,
+              struct err *err)
+{
+	struct errand errand = {.host = host, .argv = argv};
+	return run_errand(dir, &errand, ret_status, err);
 }
 
 bool lab_cut(const char *dir, const char *a, const char *b, struct err *err)
 {
-	return enter(dir, NULL, err) && lab_net_cut(a, b, err);
+	struct errand errand = {.act = lab_net_cut, .a = a, .b = b};
+	int status;
+	return run_errand(dir, &errand, &status, err);
 }
 
 bool lab_heal(const char *dir, const char *a, const char *b, struct err *err)
 {
-	return enter(dir, NULL, err) && lab_net_heal(a, b, err);
+	struct errand errand = {.act = lab_net_heal, .a = a, .b = b};
+	int status;
+	return run_errand(dir, &errand, &status, err);
 }
