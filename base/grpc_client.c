@@ -453,13 +453,25 @@ static void on_ready(struct grpc_conn *conn)
 		conn->config.on_open(conn, conn->config.arg);
 }
 
+/* The server has said its last word: what we might still send interests nobody (RFC 9113 8.1). The
+ * stream closes when the reset goes out. */
+static void stop_sending(nghttp2_session *session, int32_t id)
+{
+	struct grpc_stream *s = nghttp2_session_get_stream_user_data(session, id);
+
+	if (s != NULL && !s->over && !s->out_ended)
+		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR);
+}
+
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
 	struct grpc_conn *conn = arg;
 
-	(void)session;
 	if (frame->hd.type == NGHTTP2_GOAWAY)
 		conn->going_away = true;
+	else if ((frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
+	         (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
+		stop_sending(session, frame->hd.stream_id);
 	else if (frame->hd.type == NGHTTP2_SETTINGS && conn->state == CONN_STARTED &&
 	         (frame->hd.flags & NGHTTP2_FLAG_ACK) == 0)
 		on_ready(conn);

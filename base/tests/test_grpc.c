@@ -79,7 +79,9 @@ static void on_silent(struct grpc_call *call, struct str request, void *arg)
 static void on_chat(struct grpc_call *call, struct str message, void *arg)
 {
 	(void)arg;
-	if (!grpc_call_send(call, message))
+	if (str_is(message, "go away"))
+		grpc_call_end(call, GRPC_ABORTED, "gone");
+	else if (!grpc_call_send(call, message))
 		grpc_call_end(call, GRPC_RESOURCE_EXHAUSTED, "too slow");
 }
 
@@ -358,6 +360,28 @@ static void streams_both_ways_with_backpressure(void **state)
 	stop(&f);
 }
 
+static void hears_of_the_end_before_it_has_finished_itself(void **state)
+{
+	struct fixture f;
+	struct grpc_stream *stream;
+
+	(void)state;
+	start(&f, false);
+	dial(&f, NULL, NULL);
+	for (int i = 0; i < 2; i++) {
+		f.done = false;
+		stream = grpc_stream_open(f.conn, "/t.T/Chat", NULL, &stream_events, &f);
+		if (i == 1)
+			assert_true(grpc_stream_send(stream, STR_LIT("hello")));
+		assert_true(grpc_stream_send(stream, STR_LIT("go away")));
+		run_until(&f, &f.done);
+		assert_int_equal(f.status, GRPC_ABORTED);
+		assert_string_equal(f.message, "gone");
+		assert_int_equal(f.n_messages, i);
+	}
+	stop(&f);
+}
+
 static void refuses_what_is_too_large(void **state)
 {
 	struct fixture f;
@@ -558,6 +582,7 @@ int main(void)
 		cmocka_unit_test(carries_status_message_and_metadata),
 		cmocka_unit_test(shows_both_ends_their_certificates),
 		cmocka_unit_test(streams_both_ways_with_backpressure),
+		cmocka_unit_test(hears_of_the_end_before_it_has_finished_itself),
 		cmocka_unit_test(refuses_what_is_too_large),
 		cmocka_unit_test(keeps_deadlines_on_both_sides),
 		cmocka_unit_test(tells_the_handler_of_a_cancelled_call),
