@@ -128,6 +128,25 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 	return 0;
 }
 
+/*
+ * RFC 9113 8.1: an answer that ends before its request may ask the client to stop sending. Done for
+ * streamed bodies, whose client may have no end in mind (gRPC); others are let run out.
+ */
+static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
+{
+	struct http_exchange *ex;
+
+	(void)arg;
+	if ((frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) ||
+	    (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
+		return 0;
+	ex = find(session, frame->hd.stream_id);
+	if (ex != NULL && !ex->dead && !ex->body_ended && ex->on_data != NULL)
+		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
+		                          NGHTTP2_NO_ERROR);
+	return 0;
+}
+
 static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream_id,
                          const uint8_t *data, size_t len, void *arg)
 {
@@ -381,6 +400,7 @@ static void h2_init(struct http_conn *conn)
 	nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
 	nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
+	nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_sent);
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);
 	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
 	if (nghttp2_session_server_new2(&h2->session, callbacks, conn, option) != 0)
