@@ -9,41 +9,26 @@
 #include <strings.h>
 
 #include "base/alloc.h"
+#include "certs/api_ca.h"
 
 /* --- certificates ----------------------------------------------------------------------------- */
 
-/* A name's entry as text; NULL: not text, or with a NUL inside. Owned by the caller. */
-static char *entry_text(const X509_NAME *name, int at)
+static void add_group(const char *group, void *arg)
 {
-	unsigned char *utf8;
-	const X509_NAME_ENTRY *entry = X509_NAME_get_entry(name, at);
-	int len = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(entry));
-	if (len < 0)
-		return NULL;
-	char *text = memchr(utf8, '\0', (size_t)len) == NULL ? xstrndup((char *)utf8, (size_t)len)
-	                                                     : NULL;
-	OPENSSL_free(utf8);
-	return text;
+	json_array_append_new(arg, json_string(group));
 }
 
-void api_user_from_cert(X509 *leaf, struct api_user *ret_user)
+bool api_user_from_chain(STACK_OF(X509) * chain, struct api_user *ret_user)
 {
-	const X509_NAME *subject = X509_get_subject_name(leaf);
-	*ret_user = (struct api_user){.groups = json_array()};
-	for (int at = -1;;) {
-		at = X509_NAME_get_index_by_NID(subject, NID_organizationName, at);
-		if (at < 0)
-			break;
-		char *group = entry_text(subject, at);
-		if (group != NULL)
-			json_array_append_new(ret_user->groups, json_string(group));
-		free(group);
+	char name[256];
+	json_t *groups = json_array();
+	if (!cert_api_user_of_chain(chain, name, add_group, groups)) {
+		json_decref(groups);
+		return false;
 	}
-	int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
-	ret_user->name = at >= 0 ? entry_text(subject, at) : NULL;
-	if (ret_user->name == NULL)
-		ret_user->name = xstrdup("system:unnamed");
-	json_array_append_new(ret_user->groups, json_string("system:authenticated"));
+	json_array_append_new(groups, json_string("system:authenticated"));
+	*ret_user = (struct api_user){.name = xstrdup(name), .groups = groups};
+	return true;
 }
 
 void api_user_anonymous(struct api_user *ret_user)
@@ -173,8 +158,8 @@ bool api_user_from_token(const struct api_core *core, struct str token, const js
 	return true;
 }
 
-bool api_authenticate(const struct api_core *core, const char *authorization, X509 *leaf,
-                      struct api_user *ret_user, struct err *err)
+bool api_authenticate(const struct api_core *core, const char *authorization,
+                      STACK_OF(X509) * chain, struct api_user *ret_user, struct err *err)
 {
 	static const char scheme[] = "bearer ";
 	if (strncasecmp(authorization, scheme, sizeof(scheme) - 1) == 0) {
@@ -185,9 +170,10 @@ bool api_authenticate(const struct api_core *core, const char *authorization, X5
 		json_decref(audiences);
 		return true;
 	}
-	if (leaf != NULL)
-		api_user_from_cert(leaf, ret_user);
-	else
+	if (chain == NULL) {
 		api_user_anonymous(ret_user);
-	return true;
+		return true;
+	}
+	return api_user_from_chain(chain, ret_user) ||
+	       err_set(err, ERR_UNAUTHORIZED, "the certificate has no common name");
 }

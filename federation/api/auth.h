@@ -18,8 +18,8 @@ struct api_core;
 
 #define API_ADMIN_GROUP "system:masters"
 
-/* From a verified certificate. */
-void api_user_from_cert(X509 *leaf, struct api_user *ret_user);
+/* From a verified chain. False: its leaf names nobody. */
+bool api_user_from_chain(STACK_OF(X509) * chain, struct api_user *ret_user);
 void api_user_anonymous(struct api_user *ret_user);
 
 /*
@@ -30,8 +30,9 @@ MUST_CHECK
 bool api_user_from_token(const struct api_core *core, struct str token, const json_t *audiences,
                          struct api_user *ret_user, json_t **ret_audiences, struct err *err);
 
-/* authorization: the field's value, "" if absent; leaf: NULL without certificate. ERR_UNAUTHORIZED:
- * a token that is not valid (it is never passed over). */
+/* authorization: the field's value, "" if absent; chain: verified, leaf first, NULL without
+ * certificate. ERR_UNAUTHORIZED: a token that is not valid (it is never passed over), a certificate
+ * that names nobody. */
 MUST_CHECK
-bool api_authenticate(const struct api_core *core, const char *authorization, X509 *leaf,
-                      struct api_user *ret_user, struct err *err);
+bool api_authenticate(const struct api_core *core, const char *authorization,
+                      STACK_OF(X509) * chain, struct api_user *ret_user, struct err *err);

@@ -2,7 +2,6 @@
 #include "pki.h"
 
 #include "auth.h"
-#include "pki_cert.h"
 
 #include <openssl/evp.h>
 #include <openssl/rand.h>
@@ -10,6 +9,8 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "certs/api_ca.h"
+#include "certs/key.h"
 
 void api_pki_fini(struct api_pki *pki)
 {
@@ -31,7 +32,7 @@ static bool load(const struct api_pki_options *options, const char *name, char *
                  struct err *err)
 {
 	struct buf text;
-	buf_init(&text, API_PEM_MAX);
+	buf_init(&text, CERT_PEM_MAX);
 	char *path = xasprintf("%s/%s", options->data_dir, name);
 	bool ok = file_load(path, &text, err);
 	*ret_text = ok ? buf_take(&text) : NULL;
@@ -62,38 +63,47 @@ static bool keep(const struct api_pki_options *options, const char *name, struct
 /* --- what is made once ------------------------------------------------------------------------ */
 
 struct ca {
+	struct cert_ca *ca;
 	char *pem;
-	char *key_pem;
 };
 
-static bool make_ca(const struct api_pki_options *options, const char *name, struct ca *ret_ca,
+static bool save_ca(const struct api_pki_options *options, const char *cert_file,
+                    const char *key_file, struct ca *ca, struct err *err)
+{
+	struct buf cert;
+	struct buf key;
+	char *key_pem = NULL;
+	buf_init(&cert, CERT_PEM_MAX);
+	buf_init(&key, CERT_PEM_MAX);
+	cert_ca_encode(ca->ca, &cert, &key);
+	free(ca->pem);
+	/* The key first: a certificate without key is made anew. */
+	bool ok = keep(options, key_file, &key, &key_pem, err) &&
+	          keep(options, cert_file, &cert, &ca->pem, err);
+	free(key_pem);
+	buf_fini(&cert);
+	buf_fini(&key);
+	return ok;
+}
+
+static bool open_ca(const struct api_pki_options *options, const char *name, struct ca *ret_ca,
                     struct err *err)
 {
+	char *key_pem = NULL;
 	char *cert_file = xasprintf("pki/%s.crt", name);
 	char *key_file = xasprintf("pki/%s.key", name);
 	bool ok = load(options, cert_file, &ret_ca->pem, err) &&
-	          load(options, key_file, &ret_ca->key_pem, err);
-	if (ok && (ret_ca->pem == NULL || ret_ca->key_pem == NULL)) {
+	          load(options, key_file, &key_pem, err);
+	if (ok && ret_ca->pem != NULL && key_pem != NULL) {
+		ret_ca->ca = cert_ca_decode(str_from(ret_ca->pem), str_from(key_pem), err);
+		ok = ret_ca->ca != NULL || err_wrap(err, "%s/%s", options->data_dir, cert_file);
+	} else if (ok) {
 		char *common_name = xasprintf("fedway-api-%s", name);
-		struct api_cert_request request = {.common_name = common_name,
-		                                   .is_ca = true,
-		                                   .ttl_s = API_CA_TTL_S,
-		                                   .now_s = options->now_s};
-		struct buf cert;
-		struct buf key;
-		buf_init(&cert, API_PEM_MAX);
-		buf_init(&key, API_PEM_MAX);
-		free(ret_ca->pem);
-		free(ret_ca->key_pem);
-		*ret_ca = (struct ca){NULL, NULL};
-		/* The key first: a certificate without key is made anew. */
-		ok = api_cert_issue(&request, &cert, &key, err) &&
-		     keep(options, key_file, &key, &ret_ca->key_pem, err) &&
-		     keep(options, cert_file, &cert, &ret_ca->pem, err);
-		buf_fini(&cert);
-		buf_fini(&key);
+		ret_ca->ca = cert_api_ca_create(common_name, CERT_ROOT_TTL_S, options->now_s);
+		ok = save_ca(options, cert_file, key_file, ret_ca, err);
 		free(common_name);
 	}
+	free(key_pem);
 	free(cert_file);
 	free(key_file);
 	return ok;
@@ -107,8 +117,10 @@ static bool make_token_key(const struct api_pki_options *options, struct api_pki
 	if (pki->token_key_pem != NULL)
 		return true;
 	struct buf key;
-	buf_init(&key, API_PEM_MAX);
-	api_cert_make_key(&key);
+	buf_init(&key, CERT_PEM_MAX);
+	EVP_PKEY *made = cert_key_create();
+	cert_key_encode(made, &key);
+	EVP_PKEY_free(made);
 	return keep(options, "pki/service-accounts.key", &key, &pki->token_key_pem, err);
 }
 
@@ -131,35 +143,33 @@ static bool make_admin_token(const struct api_pki_options *options, struct api_p
 
 /* --- what is issued at each start ------------------------------------------------------------- */
 
-static bool issue(const struct ca *ca, struct api_cert_request *request, char **ret_pem,
-                  char **ret_key_pem, struct err *err)
+static bool issue_serving(const struct api_pki_options *options, const struct ca *ca,
+                          struct api_pki *pki, struct err *err)
 {
 	struct buf cert;
 	struct buf key;
-	buf_init(&cert, API_PEM_MAX);
-	buf_init(&key, API_PEM_MAX);
-	request->ca_pem = str_from(ca->pem);
-	request->ca_key_pem = str_from(ca->key_pem);
-	request->ttl_s = API_CERT_TTL_S;
-	bool ok = api_cert_issue(request, &cert, &key, err);
-	*ret_pem = buf_take(&cert);
-	*ret_key_pem = buf_take(&key);
+	buf_init(&cert, CERT_PEM_MAX);
+	buf_init(&key, CERT_PEM_MAX);
+	bool ok = cert_api_ca_issue_serving(ca->ca, options->names, options->n_names,
+	                                    options->now_s, &cert, &key, err);
+	pki->serving_pem = buf_take(&cert);
+	pki->serving_key_pem = buf_take(&key);
 	return ok;
 }
 
-static bool issue_all(const struct api_pki_options *options, struct api_pki *pki,
-                      const struct ca *serving, const struct ca *client, struct err *err)
+static bool issue_admin(const struct api_pki_options *options, const struct ca *ca,
+                        struct api_pki *pki, struct err *err)
 {
-	struct api_cert_request server = {.common_name = "fedway-api",
-	                                  .names = options->names,
-	                                  .n_names = options->n_names,
-	                                  .now_s = options->now_s};
-	struct api_cert_request admin = {.common_name = "admin",
-	                                 .organization = API_ADMIN_GROUP,
-	                                 .is_client = true,
-	                                 .now_s = options->now_s};
-	return issue(serving, &server, &pki->serving_pem, &pki->serving_key_pem, err) &&
-	       issue(client, &admin, &pki->admin_pem, &pki->admin_key_pem, err);
+	static const char *const groups[] = {API_ADMIN_GROUP};
+	struct cert_api_user admin = {.name = "admin", .groups = groups, .n_groups = 1};
+	struct buf cert;
+	struct buf key;
+	buf_init(&cert, CERT_PEM_MAX);
+	buf_init(&key, CERT_PEM_MAX);
+	bool ok = cert_api_ca_issue_client(ca->ca, &admin, options->now_s, &cert, &key, err);
+	pki->admin_pem = buf_take(&cert);
+	pki->admin_key_pem = buf_take(&key);
+	return ok;
 }
 
 bool api_pki_open(const struct api_pki_options *options, struct api_pki *ret_pki, struct err *err)
@@ -168,15 +178,16 @@ bool api_pki_open(const struct api_pki_options *options, struct api_pki *ret_pki
 	struct ca client = {NULL, NULL};
 	char *dir = xasprintf("%s/pki", options->data_dir);
 	*ret_pki = (struct api_pki){0};
-	bool ok = file_make_dirs(dir, err) && make_ca(options, "serving-ca", &serving, err) &&
-	          make_ca(options, "client-ca", &client, err) &&
+	bool ok = file_make_dirs(dir, err) && open_ca(options, "serving-ca", &serving, err) &&
+	          open_ca(options, "client-ca", &client, err) &&
 	          make_token_key(options, ret_pki, err) &&
 	          make_admin_token(options, ret_pki, err) &&
-	          issue_all(options, ret_pki, &serving, &client, err);
+	          issue_serving(options, &serving, ret_pki, err) &&
+	          issue_admin(options, &client, ret_pki, err);
 	ret_pki->serving_ca_pem = serving.pem;
 	ret_pki->client_ca_pem = client.pem;
-	free(serving.key_pem);
-	free(client.key_pem);
+	cert_ca_destroy(serving.ca);
+	cert_ca_destroy(client.ca);
 	free(dir);
 	return ok || err_wrap(err, "keys of the API");
 }

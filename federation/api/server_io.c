@@ -290,12 +290,6 @@ static char *join_accept(const struct http_request *request)
 	return buf_take(&text);
 }
 
-static X509 *leaf_of(const struct http_exchange *ex)
-{
-	STACK_OF(X509) *chain = http_exchange_peer_chain(ex);
-	return chain != NULL && sk_X509_num(chain) > 0 ? sk_X509_value(chain, 0) : NULL;
-}
-
 static void process(struct exchange *exchange, struct str body)
 {
 	struct err err;
@@ -312,8 +306,8 @@ static void process(struct exchange *exchange, struct str body)
 		.body = body,
 	};
 	set_clock(core);
-	if (api_authenticate(core, field(http, "authorization"), leaf_of(exchange->ex),
-	                     &request.user, &err))
+	if (api_authenticate(core, field(http, "authorization"),
+	                     http_exchange_peer_chain(exchange->ex), &request.user, &err))
 		api_handle(core, &request, &exchange->reply);
 	else
 		api_fail(&exchange->reply, ERR_UNAUTHORIZED, "Unauthorized");

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "harness.h"
-#include "pki_cert.h"
 #include "token.h"
 
-#include <openssl/pem.h>
+#include "certs/api_ca.h"
+#include "certs/key.h"
 
 #define TOKENS  "/api/v1/namespaces/default/serviceaccounts/default/token"
 #define REVIEWS "/apis/authentication.k8s.io/v1/tokenreviews"
@@ -12,8 +12,10 @@ static struct api_tokens *make_tokens(void)
 {
 	struct err err;
 	struct buf key;
-	buf_init(&key, API_PEM_MAX);
-	api_cert_make_key(&key);
+	EVP_PKEY *made = cert_key_create();
+	buf_init(&key, CERT_PEM_MAX);
+	cert_key_encode(made, &key);
+	EVP_PKEY_free(made);
 	struct api_tokens *tokens = api_tokens_create(buf_str(&key), &err);
 	assert_non_null(tokens);
 	buf_fini(&key);
@@ -157,27 +159,25 @@ static void bearer_tokens_decide_who_asks(void **state)
 static void certificates_name_user_and_groups(void **state)
 {
 	(void)state;
+	static const char *const groups[] = {"system:masters", "dev"};
 	struct err err;
 	struct api_user user;
 	struct buf cert;
 	struct buf key;
-	struct api_cert_request request = {.common_name = "alice",
-	                                   .organization = "system:masters",
-	                                   .is_client = true,
-	                                   .ttl_s = 60,
-	                                   .now_s = NOW_S};
-	buf_init(&cert, API_PEM_MAX);
-	buf_init(&key, API_PEM_MAX);
-	assert_true(api_cert_issue(&request, &cert, &key, &err));
-	BIO *bio = BIO_new_mem_buf(cert.ptr, (int)cert.len);
-	X509 *leaf = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-	BIO_free(bio);
-	api_user_from_cert(leaf, &user);
+	struct cert_api_user alice = {.name = "alice", .groups = groups, .n_groups = 2};
+	struct cert_ca *ca = cert_api_ca_create("ca", 3600, NOW_S);
+	buf_init(&cert, CERT_PEM_MAX);
+	buf_init(&key, CERT_PEM_MAX);
+	assert_true(cert_api_ca_issue_client(ca, &alice, NOW_S, &cert, &key, &err));
+	STACK_OF(X509) *chain = cert_x509_decode_all(buf_str(&cert), &err);
+	assert_true(api_user_from_chain(chain, &user));
 	assert_string_equal(user.name, "alice");
 	assert_true(api_user_has_group(&user, "system:masters"));
+	assert_true(api_user_has_group(&user, "dev"));
 	assert_true(api_user_has_group(&user, "system:authenticated"));
 	api_user_fini(&user);
-	X509_free(leaf);
+	cert_x509_stack_free(chain);
+	cert_ca_destroy(ca);
 	buf_fini(&cert);
 	buf_fini(&key);
 }
