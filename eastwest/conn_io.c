@@ -67,6 +67,7 @@ void ew_conn_close(struct ew_conn *conn, enum ew_close_reason reason)
 	ew_conn_drop_dialing(conn);
 	ew_wheel_remove(&worker->wheel, &conn->timer);
 	list_remove(&conn->again_link);
+	list_remove(&conn->unsure_link);
 	metrics_add(stats_of(conn)->active[door], -1);
 	ew_worker_bury(worker, conn);
 }
@@ -225,7 +226,11 @@ static void relay(struct ew_conn *conn)
 {
 	struct pumped up;
 	struct pumped down;
-	if (!pump(conn, true, &up) || !pump(conn, false, &down))
+	conn->up.is_last = conn->down.done;
+	if (!pump(conn, true, &up))
+		return;
+	conn->down.is_last = conn->up.done;
+	if (!pump(conn, false, &down))
 		return;
 	if (up.result == EW_PUMP_DONE && down.result == EW_PUMP_DONE)
 		ew_conn_close(conn, EW_CLOSE_DONE);
@@ -390,6 +395,7 @@ static void read_first(struct ew_conn *conn)
 		return;
 	}
 	uint32_t len = (uint32_t)n;
+	ew_side_on_read(&conn->client, EW_BUFFER_SIZE, len);
 	keep(conn, worker->buffer, len, (len / EW_HELLO_CHUNK + 1) * EW_HELLO_CHUNK);
 	on_hello_bytes(conn);
 }
@@ -408,6 +414,7 @@ static void read_more(struct ew_conn *conn)
 		on_hello_end(conn, n);
 		return;
 	}
+	ew_side_on_read(&conn->client, dialing->cap - dialing->len, (size_t)n);
 	dialing->len += (uint32_t)n;
 	on_hello_bytes(conn);
 }
@@ -449,14 +456,26 @@ static void on_client(evutil_socket_t fd, short what, void *arg)
 	if (conn->state == EW_CONN_CLOSED)
 		return;
 	ew_worker_enter(conn->door->worker);
-	conn->client.readable |= (what & EV_READ) != 0;
-	conn->client.writable |= (what & EV_WRITE) != 0;
+	ew_side_on_event(&conn->client, what);
 	ew_conn_step(conn);
 	/* both at once may be an error; whoever reads sees it, others have to ask */
 	bool both = (what & EV_READ) != 0 && (what & EV_WRITE) != 0;
 	bool relaying = conn->state == EW_CONN_RELAY || conn->state == EW_CONN_ANSWER;
 	if (both && relaying && conn->client.readable && ew_side_has_failed(&conn->client))
 		ew_conn_reset(conn, EW_CLOSE_CLIENT_RESET);
+	ew_worker_watch_unsure(conn->door->worker, conn);
+}
+
+void ew_conn_ask_again(struct ew_conn *conn)
+{
+	conn->client.readable |= conn->client.unsure;
+	conn->upstream.readable |= conn->upstream.unsure;
+	conn->client.unsure = conn->upstream.unsure = false;
+	if (conn->state == EW_CONN_ANSWER)
+		ew_dial_on_upstream(conn);
+	else
+		ew_conn_step(conn);
+	ew_worker_watch_unsure(conn->door->worker, conn);
 }
 
 void ew_conn_open(struct ew_door_io *door, int fd, const struct addr *peer)
@@ -466,6 +485,7 @@ void ew_conn_open(struct ew_door_io *door, int fd, const struct addr *peer)
 	struct ew_conn *conn = xcalloc(1, sizeof(*conn));
 	list_init(&conn->link);
 	list_init(&conn->again_link);
+	list_init(&conn->unsure_link);
 	ew_wheel_entry_init(&conn->timer);
 	conn->door = door;
 	conn->peer = *peer;
@@ -476,8 +496,7 @@ void ew_conn_open(struct ew_door_io *door, int fd, const struct addr *peer)
 	worker->n_conns++;
 	metrics_add(stats->accepted[door->config->door], 1);
 	metrics_add(stats->active[door->config->door], 1);
-	event_assign(&conn->client_event, worker->base, fd, EV_READ | EV_WRITE | EV_ET | EV_PERSIST,
-	             on_client, conn);
+	event_assign(&conn->client_event, worker->base, fd, EW_SIDE_EVENTS, on_client, conn);
 	bool trusted = ew_ranges_have(&door->config->trusted, &peer->ip);
 	if (!trusted && !ew_conn_is_allowed(door->config, &peer->ip)) {
 		ew_conn_refuse(conn, EW_CLOSE_NOT_ALLOWED, 0, NULL);
@@ -486,4 +505,5 @@ void ew_conn_open(struct ew_door_io *door, int fd, const struct addr *peer)
 	event_add(&conn->client_event, NULL);
 	ew_conn_set_deadline(conn);
 	ew_conn_step(conn);
+	ew_worker_watch_unsure(worker, conn);
 }

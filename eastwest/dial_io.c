@@ -26,6 +26,13 @@ void ew_side_close(struct ew_side *side, struct event *event)
 	*side = (struct ew_side){.fd = -1};
 }
 
+void ew_side_on_event(struct ew_side *side, short what)
+{
+	side->readable |= (what & EV_READ) != 0;
+	side->writable |= (what & EV_WRITE) != 0;
+	side->closing |= (what & EV_CLOSED) != 0;
+}
+
 bool ew_side_has_failed(const struct ew_side *side)
 {
 	int error = 0;
@@ -104,8 +111,7 @@ static void on_upstream(evutil_socket_t fd, short what, void *arg)
 	struct ew_conn *conn = arg;
 	(void)fd;
 	ew_worker_enter(conn->door->worker);
-	conn->upstream.readable |= (what & EV_READ) != 0;
-	conn->upstream.writable |= (what & EV_WRITE) != 0;
+	ew_side_on_event(&conn->upstream, what);
 	if (conn->state == EW_CONN_DIAL || conn->state == EW_CONN_ANSWER)
 		ew_dial_on_upstream(conn);
 	else
@@ -115,6 +121,7 @@ static void on_upstream(evutil_socket_t fd, short what, void *arg)
 	if (both && conn->state == EW_CONN_RELAY && conn->upstream.readable &&
 	    ew_side_has_failed(&conn->upstream))
 		ew_conn_reset(conn, EW_CLOSE_UPSTREAM_RESET);
+	ew_worker_watch_unsure(conn->door->worker, conn);
 }
 
 enum dialed {
@@ -137,8 +144,8 @@ static enum dialed dial(struct ew_conn *conn, const struct addr *addr)
 		return DIAL_REFUSED;
 	}
 	conn->upstream = (struct ew_side){.fd = fd};
-	event_assign(&conn->upstream_event, conn->door->worker->base, fd,
-	             EV_READ | EV_WRITE | EV_ET | EV_PERSIST, on_upstream, conn);
+	event_assign(&conn->upstream_event, conn->door->worker->base, fd, EW_SIDE_EVENTS,
+	             on_upstream, conn);
 	event_add(&conn->upstream_event, NULL);
 	return DIALED;
 }
@@ -334,10 +341,13 @@ static void read_answer(struct ew_conn *conn)
 		conn->upstream.readable = errno == EINTR;
 		return;
 	}
-	if (n <= 0)
+	if (n <= 0) {
+		conn->upstream.readable = false;
 		on_answer_end(conn, n < 0);
-	else
-		on_answer_bytes(conn, buffer, kept + (size_t)n);
+		return;
+	}
+	ew_side_on_read(&conn->upstream, EW_COPY_MAX, (size_t)n);
+	on_answer_bytes(conn, buffer, kept + (size_t)n);
 }
 
 void ew_dial_on_upstream(struct ew_conn *conn)

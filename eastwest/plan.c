@@ -235,7 +235,7 @@ struct ew_plan *ew_plan_create(const struct ew_ask *ask)
 	uint32_t at = 0;
 	for (uint32_t t = 0; t < plan->n_tiers; t++) {
 		struct ew_tier *tier = &plan->tiers[t];
-		tier->candidates = plan->candidates + at;
+		tier->candidates = plan->candidates != NULL ? plan->candidates + at : NULL;
 		uint64_t sum = 0;
 		for (uint32_t i = 0; i < tier->n; i++) {
 			sum += tier->candidates[i].cumulative;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/macros.h"
 
 /* What one step of a pump came to. */
 enum step {
@@ -37,8 +38,7 @@ static bool pipes_take(struct ew_pipes *pipes, struct ew_pipe *ret_pipe)
 		if (pipe2(pipe.fd, O_NONBLOCK | O_CLOEXEC) < 0)
 			return false;
 		/* over the user's limit it stays at 64 KiB, or less: slower, not wrong */
-		if (fcntl(pipe.fd[1], F_SETPIPE_SZ, EW_PIPE_SIZE) < 0)
-			pipes->n_small++;
+		IGNORE(fcntl(pipe.fd[1], F_SETPIPE_SZ, EW_PIPE_SIZE) < 0);
 		*ret_pipe = pipe;
 	}
 	pipes->n_used++;
@@ -158,9 +158,12 @@ static enum step read_by_copy(struct ew_flow *flow, struct ew_side *from, struct
 		return errno == EAGAIN ? STEP_EMPTY : STEP_FROM_BAD;
 	}
 	if (n == 0) {
+		/* what is readable from now on is an error */
+		from->readable = false;
 		flow->ended = true;
 		return STEP_ON;
 	}
+	ew_side_on_read(from, EW_COPY_MAX, (size_t)n);
 	flow->splice = n == EW_COPY_MAX;
 	return ew_flow_push(flow, to, buffer, (size_t)n, bytes) ? STEP_ON : STEP_TO_BAD;
 }
@@ -176,6 +179,8 @@ static enum step read_by_splice(struct ew_flow *flow, struct ew_side *from)
 		return errno == EAGAIN ? STEP_EMPTY : STEP_FROM_BAD;
 	}
 	if (n == 0) {
+		/* what is readable from now on is an error */
+		from->readable = false;
 		flow->ended = true;
 		return STEP_ON;
 	}
@@ -199,6 +204,8 @@ static enum step read_some(struct ew_flow *flow, struct ew_side *from, struct ew
 static enum ew_pump finish(struct ew_flow *flow, struct ew_side *to)
 {
 	flow->done = true;
+	if (flow->is_last)
+		return EW_PUMP_DONE;
 	if (shutdown(to->fd, SHUT_WR) < 0)
 		return EW_PUMP_TO_RESET;
 	return EW_PUMP_DONE;

@@ -24,12 +24,29 @@ enum {
 	EW_PUMP_BUDGET = 2 << 20 /* bytes of one flow before others have their turn */
 };
 
-/* One end of a connection. What is known of the socket, as edge-triggered events tell it. */
+/*
+ * One end of a connection. What is known of the socket, as edge-triggered events tell it.
+ *
+ * A read that did not fill its buffer has emptied the socket, so the next one, which would only say
+ * so, is left out. One thing can hide behind that: a reset that came together with the last bytes,
+ * as its event looks like any other. So such a side is unsure, and is asked again soon.
+ */
 struct ew_side {
 	int fd; /* -1: none */
 	bool readable;
 	bool writable;
+	bool closing; /* its end has come, and is to be read */
+	bool unsure;
 };
+
+/* After a read of got bytes into room for asked. */
+static inline void ew_side_on_read(struct ew_side *side, size_t asked, size_t got)
+{
+	if (got == asked || side->closing)
+		return;
+	side->readable = false;
+	side->unsure = true;
+}
 
 /* --- pipes ------------------------------------------------------------------------------------ */
 
@@ -41,7 +58,6 @@ struct ew_pipes {
 	struct ew_pipe idle[EW_PIPES_IDLE_MAX];
 	uint32_t n_idle;
 	uint32_t n_used;
-	uint64_t n_small; /* pipes that the kernel did not enlarge, ever */
 };
 
 void ew_pipes_fini(struct ew_pipes *pipes);
@@ -57,6 +73,7 @@ struct ew_flow {
 	bool splice;    /* reads go by pipe */
 	bool ended;     /* from has sent its end */
 	bool done;      /* and it was passed on */
+	bool is_last;   /* the other way has ended: closing `to` is what passes the end on */
 };
 
 enum ew_pump {

@@ -91,6 +91,17 @@ void ew_worker_bury(struct ew_worker *worker, struct ew_conn *conn)
 	worker->n_conns--;
 }
 
+void ew_worker_watch_unsure(struct ew_worker *worker, struct ew_conn *conn)
+{
+	static const struct timeval soon = {.tv_usec = EW_UNSURE_MS * 1000};
+	bool unsure = conn->client.unsure || conn->upstream.unsure;
+	if (!unsure || conn->state == EW_CONN_CLOSED || !list_is_empty(&conn->unsure_link))
+		return;
+	if (list_is_empty(&worker->unsure))
+		event_add(&worker->ask, &soon);
+	list_append(&worker->unsure, &conn->unsure_link);
+}
+
 void ew_worker_again(struct ew_worker *worker, struct ew_conn *conn)
 {
 	if (list_is_empty(&conn->again_link))
@@ -115,21 +126,42 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	set_tick(worker);
 }
 
+static void move_all(struct list *from, struct list *to)
+{
+	list_init(to);
+	list_for_each_safe (it, from) {
+		list_remove(it);
+		list_append(to, it);
+	}
+}
+
+static void on_ask(evutil_socket_t fd, short what, void *arg)
+{
+	struct ew_worker *worker = arg;
+	struct list batch;
+	(void)fd;
+	(void)what;
+	ew_worker_enter(worker);
+	move_all(&worker->unsure, &batch);
+	while (!list_is_empty(&batch)) {
+		struct ew_conn *conn = LIST_ENTRY(list_first(&batch), struct ew_conn, unsure_link);
+		list_remove(&conn->unsure_link);
+		ew_conn_ask_again(conn);
+	}
+}
+
 static void go_on(struct ew_worker *worker)
 {
 	struct list batch;
 	if (list_is_empty(&worker->again))
 		return;
 	ew_worker_enter(worker);
-	list_init(&batch);
-	list_for_each_safe (it, &worker->again) {
-		list_remove(it);
-		list_append(&batch, it);
-	}
+	move_all(&worker->again, &batch);
 	while (!list_is_empty(&batch)) {
 		struct ew_conn *conn = LIST_ENTRY(list_first(&batch), struct ew_conn, again_link);
 		list_remove(&conn->again_link);
 		ew_conn_step(conn);
+		ew_worker_watch_unsure(worker, conn);
 	}
 }
 
@@ -268,6 +300,7 @@ struct ew_worker *ew_worker_create(const struct ew_worker_setup *setup, uint32_t
 	list_init(&worker->conns);
 	list_init(&worker->closed);
 	list_init(&worker->again);
+	list_init(&worker->unsure);
 	list_init(&worker->messages);
 	pthread_mutex_init(&worker->lock, NULL);
 	worker->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -275,6 +308,7 @@ struct ew_worker *ew_worker_create(const struct ew_worker_setup *setup, uint32_t
 	             worker);
 	event_add(&worker->wake, NULL);
 	event_assign(&worker->tick, worker->base, -1, 0, on_tick, worker);
+	event_assign(&worker->ask, worker->base, -1, 0, on_ask, worker);
 	worker->n_doors = setup->n_listeners;
 	worker->doors = xcalloc(worker->n_doors + 1, sizeof(*worker->doors));
 	for (size_t i = 0; i < worker->n_doors; i++) {
@@ -336,6 +370,7 @@ void ew_worker_stop(struct ew_worker *worker)
 		ew_door_stop(&worker->doors[i]);
 	drop_messages(worker);
 	event_del(&worker->tick);
+	event_del(&worker->ask);
 	event_del(&worker->wake);
 	close(worker->wake_fd);
 	event_base_free(worker->base);

@@ -25,9 +25,13 @@ enum {
 	EW_HELLO_CHUNK = 256,           /* half hellos grow from here, doubling */
 	EW_HELLO_MEMORY_MAX = 32 << 20, /* of a worker, for half hellos */
 	EW_ACCEPT_BATCH_MAX = 64,       /* connections of one wake-up */
+	EW_UNSURE_MS = 250,             /* until an unsure side is asked again */
 	EW_ACCEPT_PAUSE_MS = 100,       /* without descriptors */
 	EW_CLOSING_READ_MAX = 256 << 10 /* bytes thrown away behind an alert */
 };
+
+/* What each socket is registered for, once. */
+#define EW_SIDE_EVENTS (EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST)
 
 struct ew_door_io;
 struct ew_conn;
@@ -53,6 +57,8 @@ struct ew_worker {
 	struct list conns;  /* all of them */
 	struct list closed; /* to be freed at the end of the turn */
 	struct list again;  /* used up their budget */
+	struct list unsure; /* with an unsure side */
+	struct event ask;   /* goes over unsure */
 	uint32_t n_conns;
 	size_t hello_bytes; /* held by half hellos */
 
@@ -106,8 +112,9 @@ struct ew_dialing {
 };
 
 struct ew_conn {
-	struct list link;       /* in worker->conns, or ->closed */
-	struct list again_link; /* in worker->again */
+	struct list link;        /* in worker->conns, or ->closed */
+	struct list again_link;  /* in worker->again */
+	struct list unsure_link; /* in worker->unsure */
 	struct ew_wheel_entry timer;
 	struct ew_door_io *door;
 	struct event client_event;
@@ -144,6 +151,8 @@ void ew_conn_refuse(struct ew_conn *conn, enum ew_close_reason reason, uint8_t a
                     const char *detail);
 /* With the name that was asked for, though no route has it. */
 void ew_conn_refuse_name(struct ew_conn *conn, struct str sni, enum ew_close_reason reason);
+/* Reads from unsure sides what may be there. */
+void ew_conn_ask_again(struct ew_conn *conn);
 /* Goes on with whatever the sockets allow. */
 void ew_conn_step(struct ew_conn *conn);
 /* The upstream has answered, or nothing is left to try. */
@@ -153,6 +162,8 @@ void ew_conn_set_deadline(struct ew_conn *conn);
 void ew_conn_on_deadline(struct ew_conn *conn);
 void ew_conn_free(struct ew_conn *conn);
 
+/* Notes what an event says. */
+void ew_side_on_event(struct ew_side *side, short what);
 /* Both take event and socket of a side together. Harmless without one. */
 void ew_side_close(struct ew_side *side, struct event *event);
 /* Is an error pending? A reset of a side that nobody reads from now would else go unseen. */
@@ -176,6 +187,8 @@ const struct ew_series *ew_worker_series(struct ew_worker *worker,
 void ew_worker_watch(struct ew_worker *worker, struct ew_wheel_entry *entry, int64_t deadline_ms);
 /* Runs at the end of this turn. */
 void ew_worker_bury(struct ew_worker *worker, struct ew_conn *conn);
+/* End of whatever reads: remembers a connection with an unsure side. */
+void ew_worker_watch_unsure(struct ew_worker *worker, struct ew_conn *conn);
 void ew_worker_again(struct ew_worker *worker, struct ew_conn *conn);
 /* Begin of every callback: takes the time. */
 void ew_worker_enter(struct ew_worker *worker);

@@ -122,7 +122,8 @@ def test_a_reset_of_the_upstream_reaches_the_client_as_a_reset(gateway, upstream
     assert one.closed("upstream_reset") == 1
 
 
-@pytest.mark.parametrize("when", ["relaying", "half closed", "before the answer"])
+@pytest.mark.parametrize("when", ["relaying", "with its last bytes", "half closed",
+                                  "before the answer"])
 def test_a_reset_of_the_client_reaches_the_upstream_as_a_reset(gateway, upstream, when):
     seen = []
 
@@ -141,8 +142,10 @@ def test_a_reset_of_the_client_reaches_the_upstream_as_a_reset(gateway, upstream
     up = upstream(serve=listen)
     one = gateway(routes=[{"sni": hello.NAME, "endpoints": [up.endpoint()]}])
     connection = begin(one)
-    if when == "relaying":
+    if when in ("relaying", "with its last bytes"):
         read_exactly(connection, 2)
+        if when == "with its last bytes":
+            connection.sendall(b"last")
     elif when == "half closed":
         assert read_all(connection) == b"go"
     else:

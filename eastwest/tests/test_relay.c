@@ -33,8 +33,8 @@ static void open_world(struct world *world)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, a), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, b), 0);
 	world->in = a[0];
-	world->from = (struct ew_side){a[1], true, true};
-	world->to = (struct ew_side){b[0], true, true};
+	world->from = (struct ew_side){.fd = a[1]};
+	world->to = (struct ew_side){.fd = b[0]};
 	world->out = b[1];
 }
 
