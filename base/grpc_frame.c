@@ -24,9 +24,10 @@ static bool take(struct grpc_deframer *d, struct str *input, size_t want)
 
 	if (n > input->len)
 		n = input->len;
-	buf_add(&d->held, input->ptr, n);
-	input->ptr += n;
-	input->len -= n;
+	if (n > 0) {
+		buf_add(&d->held, input->ptr, n);
+		*input = str_make(input->ptr + n, input->len - n);
+	}
 	return d->held.len == want;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "model/service_status.h"
 
 struct service_pace {
 	int64_t written_ms;
@@ -135,7 +136,7 @@ void control_reconcile_service(struct control *control, const char *key)
 	const json_t *obj = control_object(control, KIND_SERVICE, key);
 	const struct mesh_service *service =
 		control->mesh != NULL ? mesh_find_service(control->mesh, key) : NULL;
-	if (service == NULL) {
+	if (service == NULL || !service_has_status(service)) {
 		if (obj != NULL && control->mesh != NULL && all_complete(control)) {
 			struct kube_ref ref = control_ref(KIND_SERVICE, obj);
 			kube_client_delete(control->api, &ref, NULL, on_removed, NULL);

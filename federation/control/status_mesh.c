@@ -4,7 +4,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "certs/key.h"
-#include "model/view.h"
+#include "model/service_status.h"
 
 enum {
 	TEXT_MAX = 2000
@@ -70,79 +70,23 @@ json_t *status_mesh(const json_t *obj, const struct world *world, const struct c
 /* --- MeshService --------------------------------------------------------------------------------
  */
 
-static const char *protocol_of(const struct mesh_service *service, const char *port)
-{
-	for (size_t i = 0; i < service->n_parts; i++) {
-		const struct snap_port *have =
-			snap_service_find_port(service->parts[i].service, port);
-		if (have != NULL)
-			return have->protocol;
-	}
-	return "TCP";
-}
-
-/* The policy as nobody in particular sees it: an own locality decides order, not which rule. */
-static json_t *policy_of(const struct mesh *mesh, const struct mesh_service *service)
-{
-	const char *field = "";
-	struct traffic_policy policy = policy_effective(service->policy, 0, "", &field);
-	bool own = policy.locality.present;
-	const struct locality_setting *in_force = own ? &policy.locality : &mesh->settings.locality;
-	enum view_mode mode = VIEW_MODE_NONE;
-	if (in_force->present && in_force->enabled) {
-		mode = in_force->n_distribute > 0 ? VIEW_MODE_DISTRIBUTE
-		       : in_force->n_priority > 0 ? VIEW_MODE_PRIORITY
-		       : in_force->n_failover > 0 ? VIEW_MODE_FAILOVER
-		                                  : VIEW_MODE_LOCALITY;
-	}
-	char *source = NULL;
-	if (own && asprintf(&source, "DestinationRule %s", service->policy->key) < 0)
-		source = NULL;
-	const char *from = own ? source : in_force->present ? "Mesh default" : "";
-	json_t *out = json_pack("{ss ss ss}", "source", from != NULL ? from : "", "field",
-	                        own                 ? field
-	                        : in_force->present ? "spec.localityLbSetting"
-	                                            : "",
-	                        "mode", view_mode_text(mode));
-	free(source);
-	return out;
-}
-
 json_t *status_service(const json_t *obj, const struct mesh *mesh,
                        const struct mesh_service *service, struct status_now now)
 {
-	json_t *ports = json_array();
-	json_t *clusters = json_array();
-	json_t *conflicts = json_array();
 	json_t *conditions = status_conditions(obj);
-	for (size_t i = 0; i < service->n_ports; i++)
-		json_array_append_new(ports,
-		                      json_pack("{ss si ss}", "name", service->ports[i].name,
-		                                "port", (int)service->ports[i].number, "protocol",
-		                                protocol_of(service, service->ports[i].name)));
-	for (size_t i = 0; i < service->n_parts; i++) {
-		const struct mesh_part *part = &service->parts[i];
-		json_array_append_new(clusters,
-		                      json_pack("{ss ss sI sI}", "cluster", part->cluster->name,
-		                                "network", part->cluster->network, "ready",
-		                                (json_int_t)part->ready, "total",
-		                                (json_int_t)part->total));
-	}
-	for (size_t i = 0; i < service->n_conflicts; i++)
-		json_array_append_new(conflicts, json_string(service->conflicts[i]));
+	json_t *status = service_status(mesh, service);
 	bool exposed = service->left_out == MESH_USED;
 	struct status_line line = {"Exposed", exposed, exposed ? "Routed" : "LeftOut",
 	                           exposed ? "gateways of the mesh have routes to it"
 	                                   : mesh_left_out_text(service->left_out)};
 	status_say(conditions, obj, &line, now);
-	struct status_line agree = {"PortsAgree", service->n_conflicts == 0,
-	                            service->n_conflicts == 0 ? "Same" : "Differ",
-	                            service->n_conflicts == 0 ? "all clusters have the same ports"
-	                                                      : service->conflicts[0]};
+	bool same = service->n_conflicts == 0;
+	struct status_line agree = {"PortsAgree", same, same ? "Same" : "Differ",
+	                            same ? "all clusters have the same ports"
+	                                 : service->conflicts[0]};
 	status_say(conditions, obj, &agree, now);
-	return json_pack("{so so so so so}", "ports", ports, "clusters", clusters, "policy",
-	                 policy_of(mesh, service), "conflicts", conflicts, "conditions",
-	                 conditions);
+	json_object_set_new(status, "conditions", conditions);
+	return status;
 }
 
 /* --- DestinationRule ----------------------------------------------------------------------------

@@ -31,7 +31,7 @@ struct control_config {
 	struct kube_client *api; /* of the objects; borrowed, outlives control */
 	struct cert_store *store;
 	struct metrics *metrics;
-	const char *data_dir;    /* copies of members lie in DIR/members */
+	const char *data_dir; /* copies of members lie in DIR/members */
 };
 
 MUST_CHECK
