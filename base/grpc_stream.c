@@ -2,90 +2,19 @@
 /*
  * A stream waits in conn->streams until the wire is open, then belongs to nghttp2 as well, which
  * finds it by the stream's user data; that is cleared when the stream is over, so nothing dangles.
- * As on the server's side, frames are made after input and after writes, never inside callbacks.
  */
-#include "grpc_frame.h"
+#include "grpc_client_priv.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "base/grpc.h"
-#include "base/list.h"
 #include "base/macros.h"
-#include "base/wire.h"
-#include "h2.h"
 
 enum {
-	OPEN_MS = 10000,
 	UNARY_DEADLINE_MS = 30000,
 	STATUS_NONE = -1
 };
-
-/* OPENING ─▶ STARTED (frames may be made) ─▶ READY (SETTINGS came) ─▶ CLOSED */
-enum conn_state {
-	CONN_OPENING,
-	CONN_STARTED,
-	CONN_READY,
-	CONN_CLOSED,
-};
-
-struct grpc_conn {
-	struct grpc_conn_config config;
-	enum conn_state state;
-	struct wire *wire;
-	nghttp2_session *session;
-	struct list streams; /* over ones leave when they are freed */
-	size_t n_streams;    /* that are not over */
-	char *authority;
-	struct loop_timer timer; /* opening, later keepalive */
-	int64_t last_input_ms;
-	bool pinged;
-	bool going_away;
-	bool busy;
-};
-
-/* A unary call on top of a stream. */
-struct unary {
-	grpc_reply_cb cb;
-	void *arg;
-	struct buf reply;
-	bool replied;
-};
-
-struct grpc_stream {
-	struct grpc_conn *conn;
-	struct list link;
-	int32_t id; /* 0: not submitted */
-	char *path;
-	struct http_fields metadata;
-	const struct grpc_stream_events *events;
-	void *arg;
-	struct unary *unary;
-	struct loop_timer deadline;
-	int64_t deadline_ms; /* told to the server; 0: not */
-	int late_status;     /* how it ends when `deadline` fires, if not by the deadline */
-	const char *late_message;
-	bool over;
-
-	struct outq out;
-	bool out_ended;
-	bool deferred;
-	bool drain_due;
-
-	struct grpc_deframer deframer;
-	struct buf held; /* input that came while paused */
-	size_t unconsumed;
-	bool paused;
-	bool delivering;
-	bool end_due; /* closed by the server, but messages are still held */
-	uint32_t end_code;
-	int http_status;
-	int status;
-	char *message;
-};
-
-static void pump(struct grpc_conn *conn);
 
 /* --- end of a stream -------------------------------------------------------------------------- */
 
@@ -118,7 +47,7 @@ static void bury_stream(struct grpc_stream *s)
 	loop_bury(conn->config.loop, free_stream, s);
 }
 
-static void end_stream(struct grpc_stream *s, int status, const char *message)
+void grpc_stream_end(struct grpc_stream *s, int status, const char *message)
 {
 	if (s->over)
 		return;
@@ -130,7 +59,7 @@ static void reset(struct grpc_stream *s, uint32_t code)
 {
 	struct grpc_conn *conn = s->conn;
 
-	if (s->id > 0 && conn->session != NULL && conn->state != CONN_CLOSED)
+	if (s->id > 0 && conn->session != NULL && conn->state != GRPC_CONN_CLOSED)
 		nghttp2_submit_rst_stream(conn->session, NGHTTP2_FLAG_NONE, s->id, code);
 }
 
@@ -142,8 +71,8 @@ static void fail_stream(struct grpc_stream *s, int status, const char *message)
 	if (s->over)
 		return;
 	reset(s, NGHTTP2_CANCEL);
-	end_stream(s, status, message);
-	pump(conn);
+	grpc_stream_end(s, status, message);
+	grpc_conn_pump(conn);
 }
 
 static int status_of_http(int http_status)
@@ -187,109 +116,22 @@ static void conclude(struct grpc_stream *s)
 	char text[128];
 
 	if (s->status == GRPC_OK && grpc_deframer_is_busy(&s->deframer)) {
-		end_stream(s, GRPC_INTERNAL, "the call ended within a message");
+		grpc_stream_end(s, GRPC_INTERNAL, "the call ended within a message");
 	} else if (s->status != STATUS_NONE) {
-		end_stream(s, s->status, s->message != NULL ? s->message : "");
+		grpc_stream_end(s, s->status, s->message != NULL ? s->message : "");
 	} else if (s->http_status != 0 && s->http_status != 200) {
 		snprintf(text, sizeof(text), "HTTP status %d", s->http_status);
-		end_stream(s, status_of_http(s->http_status), text);
+		grpc_stream_end(s, status_of_http(s->http_status), text);
 	} else if (s->end_code != NGHTTP2_NO_ERROR) {
 		snprintf(text, sizeof(text), "stream reset: %s",
 		         nghttp2_http2_strerror(s->end_code));
-		end_stream(s, status_of_code(s->end_code), text);
+		grpc_stream_end(s, status_of_code(s->end_code), text);
 	} else {
-		end_stream(s, GRPC_UNKNOWN, "the call ended without a status");
+		grpc_stream_end(s, GRPC_UNKNOWN, "the call ended without a status");
 	}
-}
-
-/* --- end of a connection ---------------------------------------------------------------------- */
-
-static void free_conn(void *arg)
-{
-	struct grpc_conn *conn = arg;
-
-	nghttp2_session_del(conn->session);
-	free(conn->authority);
-	free(conn);
-}
-
-/* Behind the streams that were opened while it closed. */
-static void bury_conn(void *arg)
-{
-	struct grpc_conn *conn = arg;
-
-	loop_bury(conn->config.loop, free_conn, conn);
-}
-
-static void shut(struct grpc_conn *conn, int status, const char *message)
-{
-	conn->state = CONN_CLOSED;
-	wire_close(conn->wire);
-	loop_timer_fini(&conn->timer);
-	list_for_each (it, &conn->streams)
-		end_stream(LIST_ENTRY(it, struct grpc_stream, link), status, message);
-	tls_ctx_unref(conn->config.tls);
-	loop_bury(conn->config.loop, bury_conn, conn);
-}
-
-static void fail(struct grpc_conn *conn, const struct err *why)
-{
-	if (conn->state == CONN_CLOSED)
-		return;
-	shut(conn, GRPC_UNAVAILABLE, why->msg);
-	if (conn->config.on_close != NULL)
-		conn->config.on_close(conn, why, conn->config.arg);
-}
-
-void grpc_conn_close(struct grpc_conn *conn)
-{
-	if (conn != NULL && conn->state != CONN_CLOSED)
-		shut(conn, GRPC_CANCELLED, "the connection was closed by us");
 }
 
 /* --- output ----------------------------------------------------------------------------------- */
-
-static void look_at_drains(struct grpc_conn *conn)
-{
-	size_t low = conn->config.queue_max / 4;
-
-	list_for_each (it, &conn->streams) {
-		struct grpc_stream *s = LIST_ENTRY(it, struct grpc_stream, link);
-
-		if (s->over || !s->drain_due || outq_len(&s->out) > low)
-			continue;
-		s->drain_due = false;
-		if (s->events->on_drain != NULL)
-			s->events->on_drain(s, s->arg);
-		if (conn->state == CONN_CLOSED)
-			return;
-	}
-}
-
-static void pump(struct grpc_conn *conn)
-{
-	struct err err;
-	bool ok;
-
-	if (conn->busy || (conn->state != CONN_STARTED && conn->state != CONN_READY))
-		return;
-	conn->busy = true;
-	ok = h2_pump(conn->session, conn->wire, &err);
-	conn->busy = false;
-	if (conn->state == CONN_CLOSED)
-		return;
-	if (!ok) {
-		fail(conn, &err);
-		return;
-	}
-	look_at_drains(conn);
-	if (conn->state == CONN_CLOSED || conn->n_streams > 0)
-		return;
-	if (conn->going_away || !nghttp2_session_want_read(conn->session)) {
-		err_set(&err, ERR_UNAVAILABLE, "the server goes away");
-		fail(conn, &err);
-	}
-}
 
 static ssize_t read_output(nghttp2_session *session, int32_t id, uint8_t *frame, size_t len,
                            uint32_t *flags, nghttp2_data_source *source, void *arg)
@@ -311,7 +153,7 @@ static ssize_t read_output(nghttp2_session *session, int32_t id, uint8_t *frame,
 	return NGHTTP2_ERR_DEFERRED;
 }
 
-static void submit(struct grpc_stream *s)
+void grpc_stream_submit(struct grpc_stream *s)
 {
 	struct grpc_conn *conn = s->conn;
 	nghttp2_data_provider provider = {.source = {.ptr = NULL}, .read_callback = read_output};
@@ -340,7 +182,7 @@ static void resume(struct grpc_stream *s)
 		s->deferred = false;
 		nghttp2_session_resume_data(s->conn->session, s->id);
 	}
-	pump(s->conn);
+	grpc_conn_pump(s->conn);
 }
 
 /* --- input ------------------------------------------------------------------------------------ */
@@ -445,17 +287,9 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
 	return 0;
 }
 
-static void on_ready(struct grpc_conn *conn)
-{
-	conn->state = CONN_READY;
-	loop_timer_set(&conn->timer, conn->config.keepalive_ms);
-	if (conn->config.on_open != NULL)
-		conn->config.on_open(conn, conn->config.arg);
-}
-
 /* The server has said its last word: what we might still send interests nobody (RFC 9113 8.1). The
  * stream closes when the reset goes out. */
-static void stop_sending(nghttp2_session *session, int32_t id)
+void grpc_stream_stop_sending(nghttp2_session *session, int32_t id)
 {
 	struct grpc_stream *s = nghttp2_session_get_stream_user_data(session, id);
 
@@ -463,191 +297,11 @@ static void stop_sending(nghttp2_session *session, int32_t id)
 		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR);
 }
 
-static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
+void grpc_stream_set_callbacks(nghttp2_session_callbacks *callbacks)
 {
-	struct grpc_conn *conn = arg;
-
-	if (frame->hd.type == NGHTTP2_GOAWAY)
-		conn->going_away = true;
-	else if ((frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
-	         (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
-		stop_sending(session, frame->hd.stream_id);
-	else if (frame->hd.type == NGHTTP2_SETTINGS && conn->state == CONN_STARTED &&
-	         (frame->hd.flags & NGHTTP2_FLAG_ACK) == 0)
-		on_ready(conn);
-	return 0;
-}
-
-/* --- wire ------------------------------------------------------------------------------------- */
-
-static void make_session(struct grpc_conn *conn)
-{
-	nghttp2_option *option = h2_option_create();
-	nghttp2_session_callbacks *callbacks;
-
-	if (nghttp2_session_callbacks_new(&callbacks) != 0)
-		UNREACHABLE("out of memory");
 	nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
-	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);
 	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
-	if (nghttp2_session_client_new2(&conn->session, callbacks, conn, option) != 0)
-		UNREACHABLE("out of memory");
-	nghttp2_session_callbacks_del(callbacks);
-	nghttp2_option_del(option);
-	h2_session_start(conn->session, 0);
-}
-
-static void on_wire_open(struct wire *wire, void *arg)
-{
-	struct grpc_conn *conn = arg;
-	struct err err;
-
-	if (wire_tls(wire) != NULL && !str_is(tls_alpn(wire_tls(wire)), "h2")) {
-		err_set(&err, ERR_PROTOCOL, "the server does not offer HTTP/2 (ALPN 'h2')");
-		fail(conn, &err);
-		return;
-	}
-	make_session(conn);
-	conn->state = CONN_STARTED;
-	conn->last_input_ms = loop_now_ms(conn->config.loop);
-	list_for_each (it, &conn->streams) {
-		struct grpc_stream *s = LIST_ENTRY(it, struct grpc_stream, link);
-
-		if (!s->over)
-			submit(s);
-	}
-	pump(conn);
-}
-
-static void on_wire_data(struct wire *wire, struct str data, void *arg)
-{
-	struct grpc_conn *conn = arg;
-	struct err err;
-	ssize_t n;
-
-	(void)wire;
-	conn->last_input_ms = loop_now_ms(conn->config.loop);
-	conn->pinged = false;
-	conn->busy = true;
-	n = nghttp2_session_mem_recv(conn->session, (const uint8_t *)data.ptr, data.len);
-	conn->busy = false;
-	if (conn->state == CONN_CLOSED)
-		return;
-	if (n < 0) {
-		err_set(&err, ERR_PROTOCOL, "HTTP/2: %s", nghttp2_strerror((int)n));
-		fail(conn, &err);
-		return;
-	}
-	pump(conn);
-}
-
-static void on_wire_drain(struct wire *wire, void *arg)
-{
-	(void)wire;
-	pump(arg);
-}
-
-static void on_wire_close(struct wire *wire, const struct err *why, void *arg)
-{
-	(void)wire;
-	fail(arg, why);
-}
-
-static const struct wire_events wire_events = {
-	.on_open = on_wire_open,
-	.on_data = on_wire_data,
-	.on_drain = on_wire_drain,
-	.on_close = on_wire_close,
-};
-
-/* --- keepalive -------------------------------------------------------------------------------- */
-
-static void keep_alive(struct grpc_conn *conn)
-{
-	int64_t silent_ms = loop_now_ms(conn->config.loop) - conn->last_input_ms;
-	struct err err;
-
-	if (conn->pinged) {
-		err_set(&err, ERR_TIMEOUT, "no answer to a PING in %lld ms",
-		        (long long)conn->config.ping_ms);
-		fail(conn, &err);
-	} else if (silent_ms < conn->config.keepalive_ms) {
-		loop_timer_set(&conn->timer, conn->config.keepalive_ms - silent_ms);
-	} else if (conn->n_streams == 0) {
-		/* Servers punish pings without a call; TCP's keep-alive has to do. */
-		loop_timer_set(&conn->timer, conn->config.keepalive_ms);
-	} else {
-		conn->pinged = true;
-		nghttp2_submit_ping(conn->session, NGHTTP2_FLAG_NONE, NULL);
-		loop_timer_set(&conn->timer, conn->config.ping_ms);
-		pump(conn);
-	}
-}
-
-static void on_timer(void *arg)
-{
-	struct grpc_conn *conn = arg;
-	struct err err;
-
-	if (conn->state == CONN_READY) {
-		keep_alive(conn);
-		return;
-	}
-	err_set(&err, ERR_TIMEOUT, "no HTTP/2 from the server in %lld ms",
-	        (long long)conn->config.open_ms);
-	fail(conn, &err);
-}
-
-/* --- connection ------------------------------------------------------------------------------- */
-
-static void set_defaults(struct grpc_conn_config *config)
-{
-	if (config->message_max == 0)
-		config->message_max = GRPC_MESSAGE_MAX;
-	if (config->queue_max == 0)
-		config->queue_max = GRPC_QUEUE_MAX;
-	if (config->open_ms <= 0)
-		config->open_ms = OPEN_MS;
-	if (config->keepalive_ms <= 0)
-		config->keepalive_ms = GRPC_KEEPALIVE_MS;
-	if (config->ping_ms <= 0)
-		config->ping_ms = GRPC_PING_MS;
-}
-
-struct grpc_conn *grpc_conn_open(const struct grpc_conn_config *config, struct err *err)
-{
-	struct grpc_conn *conn = xcalloc(1, sizeof(*conn));
-	char text[ADDR_TEXT_MAX];
-	SSL *ssl = NULL;
-
-	conn->config = *config;
-	set_defaults(&conn->config);
-	list_init(&conn->streams);
-	if (config->tls != NULL)
-		ssl = tls_client_open(config->tls, config->server_name, config->check_name);
-	conn->wire = wire_connect(config->loop, &config->addr, ssl, &wire_events, conn, err);
-	if (conn->wire == NULL) {
-		free(conn);
-		return NULL;
-	}
-	if (config->tls != NULL)
-		tls_ctx_ref(config->tls);
-	conn->authority = config->server_name != NULL
-	                          ? xasprintf("%s:%u", config->server_name, config->addr.port)
-	                          : xstrdup(addr_format(&config->addr, text));
-	conn->config.server_name = NULL;
-	wire_set_open_timeout(conn->wire, conn->config.open_ms);
-	loop_timer_init(&conn->timer, config->loop, on_timer, conn);
-	loop_timer_set(&conn->timer, conn->config.open_ms);
-	return conn;
-}
-
-STACK_OF(X509) * grpc_conn_peer_chain(const struct grpc_conn *conn)
-{
-	bool open = conn->state == CONN_STARTED || conn->state == CONN_READY;
-
-	return open && wire_tls(conn->wire) != NULL ? tls_peer_chain(wire_tls(conn->wire)) : NULL;
 }
 
 /* --- stream ----------------------------------------------------------------------------------- */
@@ -668,7 +322,7 @@ static void end_later(struct grpc_stream *s, int status, const char *message)
 	s->late_status = status;
 	s->late_message = message;
 	/* A closed connection goes at the end of this turn, and its timers with it. */
-	if (s->conn->state == CONN_CLOSED)
+	if (s->conn->state == GRPC_CONN_CLOSED)
 		loop_bury(s->conn->config.loop, on_deadline, s);
 	else
 		loop_timer_set(&s->deadline, 0);
@@ -698,11 +352,11 @@ static void start_stream(struct grpc_stream *s)
 {
 	struct grpc_conn *conn = s->conn;
 
-	if (conn->going_away || conn->state == CONN_CLOSED) {
+	if (conn->going_away || conn->state == GRPC_CONN_CLOSED) {
 		end_later(s, GRPC_UNAVAILABLE, "the connection is closing");
-	} else if (conn->state != CONN_OPENING) {
-		submit(s);
-		pump(conn);
+	} else if (conn->state != GRPC_CONN_OPENING) {
+		grpc_stream_submit(s);
+		grpc_conn_pump(conn);
 	}
 }
 
@@ -767,7 +421,7 @@ void grpc_stream_set_paused(struct grpc_stream *s, bool paused)
 	s->unconsumed = 0;
 	if (!s->delivering)
 		run(s, STR_NULL);
-	pump(s->conn);
+	grpc_conn_pump(s->conn);
 }
 
 void grpc_stream_cancel(struct grpc_stream *s)
@@ -779,14 +433,14 @@ void grpc_stream_cancel(struct grpc_stream *s)
 	conn = s->conn;
 	reset(s, NGHTTP2_CANCEL);
 	bury_stream(s);
-	pump(conn);
+	grpc_conn_pump(conn);
 }
 
 /* --- unary ------------------------------------------------------------------------------------ */
 
 static void on_unary_message(struct grpc_stream *s, struct str message, void *arg)
 {
-	struct unary *unary = arg;
+	struct grpc_unary_state *unary = arg;
 
 	if (unary->replied) {
 		fail_stream(s, GRPC_INTERNAL, "a second message in a unary call");
@@ -798,7 +452,7 @@ static void on_unary_message(struct grpc_stream *s, struct str message, void *ar
 
 static void on_unary_close(struct grpc_stream *s, int status, const char *message, void *arg)
 {
-	struct unary *unary = arg;
+	struct grpc_unary_state *unary = arg;
 
 	(void)s;
 	if (status == GRPC_OK && !unary->replied)
@@ -817,7 +471,7 @@ static const struct grpc_stream_events unary_events = {
 struct grpc_stream *grpc_unary_start(struct grpc_conn *conn, const struct grpc_unary *call)
 {
 	struct grpc_stream *s = make_stream(conn, call->path, call->metadata);
-	struct unary *unary = xcalloc(1, sizeof(*unary));
+	struct grpc_unary_state *unary = xcalloc(1, sizeof(*unary));
 
 	unary->cb = call->cb;
 	unary->arg = call->arg;
