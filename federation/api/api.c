@@ -54,6 +54,8 @@ static void on_failing(const struct err *err, void *arg)
 	if (err == NULL)
 		log_info("api", "the store is written again");
 	api->core.is_failing = err != NULL;
+	if (err != NULL)
+		api_server_on_failing(api->server);
 }
 
 struct loading {

@@ -25,5 +25,7 @@ void api_server_destroy(struct api_server *server);
 
 /* Replies that waited for the disk, then watchers. */
 void api_server_on_durable(struct api_server *server, uint64_t rev);
+/* The disk refuses: what waits for it is told so. */
+void api_server_on_failing(struct api_server *server);
 /* The core was changed by someone else: chores may be due. */
 void api_server_kick(struct api_server *server);

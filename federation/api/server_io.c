@@ -42,6 +42,7 @@ struct exchange {
 	struct list waiting; /* in server.waiting */
 	struct api_server *server;
 	struct http_exchange *ex; /* NULL: the client is gone */
+	struct api_user user;
 	struct api_reply reply;
 	struct api_answer *answer;
 	/* While streaming: */
@@ -70,6 +71,7 @@ static void free_exchange(struct exchange *exchange)
 	if (!exchange->is_started)
 		api_watcher_destroy(exchange->watcher);
 	api_reply_fini(&exchange->reply);
+	api_user_fini(&exchange->user);
 	free(exchange);
 }
 
@@ -292,7 +294,6 @@ static char *join_accept(const struct http_request *request)
 
 static void process(struct exchange *exchange, struct str body)
 {
-	struct err err;
 	struct api_core *core = exchange->server->core;
 	const struct http_request *http = http_exchange_request(exchange->ex);
 	char *accept = join_accept(http);
@@ -304,18 +305,24 @@ static void process(struct exchange *exchange, struct str body)
 		.content_type = field(http, "content-type"),
 		.if_none_match = field(http, "if-none-match"),
 		.body = body,
+		.user = exchange->user,
 	};
 	set_clock(core);
-	if (api_authenticate(core, field(http, "authorization"),
-	                     http_exchange_peer_chain(exchange->ex), &request.user, &err))
-		api_handle(core, &request, &exchange->reply);
-	else
-		api_fail(&exchange->reply, ERR_UNAUTHORIZED, "Unauthorized");
+	api_handle(core, &request, &exchange->reply);
 	log_debug("api", "request method=%.*s path=%.*s user=%s code=%d", STR_ARG(http->method),
-	          STR_ARG(http->path), request.user.name != NULL ? request.user.name : "",
-	          exchange->reply.status);
-	api_user_fini(&request.user);
+	          STR_ARG(http->path), exchange->user.name, exchange->reply.status);
 	free(accept);
+}
+
+static void fail_unwritten(struct exchange *exchange)
+{
+	struct api_reply *reply = &exchange->reply;
+	api_watcher_destroy(reply->watcher);
+	reply->watcher = NULL;
+	reply->retry_after_s = 1;
+	api_fail(reply, ERR_UNAVAILABLE,
+	         "the disk of the data directory refuses writes: free space there");
+	send_reply(exchange);
 }
 
 static void on_body(struct http_exchange *ex, struct str body, void *arg)
@@ -329,13 +336,24 @@ static void on_body(struct http_exchange *ex, struct str body, void *arg)
 		ask(exchange);
 	else if (exchange->reply.wait_rev <= server->core->hub.durable)
 		send_reply(exchange);
+	else if (server->core->is_failing)
+		fail_unwritten(exchange);
 	else
 		list_append(&server->waiting, &exchange->waiting);
 }
 
+void api_server_on_failing(struct api_server *server)
+{
+	list_for_each_safe (it, &server->waiting) {
+		fail_unwritten(LIST_ENTRY(it, struct exchange, waiting));
+	}
+}
+
 static void on_request(struct http_exchange *ex, void *arg)
 {
+	struct err err;
 	struct api_server *server = arg;
+	const struct http_request *request = http_exchange_request(ex);
 	struct exchange *exchange = xcalloc(1, sizeof(*exchange));
 	exchange->server = server;
 	exchange->ex = ex;
@@ -344,7 +362,17 @@ static void on_request(struct http_exchange *ex, void *arg)
 	list_append(&server->exchanges, &exchange->link);
 	api_reply_init(&exchange->reply);
 	http_exchange_on_gone(ex, on_gone, exchange);
-	http_exchange_read_whole(ex, API_BODY_MAX, on_body, exchange);
+	set_clock(server->core);
+	if (!api_authenticate(server->core, field(request, "authorization"),
+	                      http_exchange_peer_chain(ex), &exchange->user, &err)) {
+		api_fail(&exchange->reply, ERR_UNAUTHORIZED, "Unauthorized");
+		send_reply(exchange);
+	} else if (api_user_has_group(&exchange->user, API_ADMIN_GROUP)) {
+		http_exchange_read_whole(ex, API_BODY_MAX, on_body, exchange);
+	} else {
+		/* Nobody else may do what needs a body, so none is kept for them. */
+		on_body(ex, STR_LIT(""), exchange);
+	}
 }
 
 static void on_error(const struct err *err, struct buf *body, const char **content_type)
