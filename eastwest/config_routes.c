@@ -222,13 +222,21 @@ bool ew_config_read_networks(const struct ew_config_at *top, struct ew_config *c
 	return true;
 }
 
-void ew_config_free_routes(struct ew_config *config)
+void ew_config_forget_routes(struct ew_config *config)
 {
 	for (size_t i = 0; i < config->n_routes; i++) {
 		free((void *)(uintptr_t)config->routes[i].endpoints);
 		free((void *)(uintptr_t)config->routes[i].weights);
 	}
 	free(config->routes);
+	config->routes = NULL;
+	config->n_routes = 0;
+	json_object_del(config->tree, "routes");
+}
+
+void ew_config_free_routes(struct ew_config *config)
+{
+	ew_config_forget_routes(config);
 	for (size_t i = 0; i < config->n_networks; i++)
 		free(config->networks[i].gateways);
 	free(config->networks);
@@ -269,19 +277,48 @@ static bool add_network(struct ew_table_builder *builder, const struct ew_networ
 	return ok || err_wrap(err, "network '%.*s'", STR_ARG(network->name));
 }
 
+static bool add_networks(struct ew_table_builder *builder, const struct ew_config *config,
+                         ew_resolve_cb resolve, void *arg, struct err *err)
+{
+	for (size_t i = 0; i < config->n_networks; i++) {
+		if (!add_network(builder, &config->networks[i], resolve, arg, err))
+			return false;
+	}
+	return true;
+}
+
+static bool add_routes(struct ew_table_builder *builder, const struct ew_config *config,
+                       struct err *err)
+{
+	for (size_t i = 0; i < config->n_routes; i++) {
+		if (!ew_table_builder_set_route(builder, &config->routes[i], err))
+			return err_wrap(err, "route '%.*s'", STR_ARG(config->routes[i].sni));
+	}
+	return true;
+}
+
 bool ew_config_table(const struct ew_config *config, struct ew_health_registry *registry,
                      ew_resolve_cb resolve, void *arg, struct ew_table **ret_table, struct err *err)
 {
 	struct ew_table_builder *builder = ew_table_builder_create(NULL, registry);
 	const char *cluster = config->control_plane.cluster;
-	bool ok = ew_table_builder_set_self(builder, str_from(config->network), str_from(cluster),
-	                                    err);
-	for (size_t i = 0; ok && i < config->n_networks; i++)
-		ok = add_network(builder, &config->networks[i], resolve, arg, err);
-	for (size_t i = 0; ok && i < config->n_routes; i++)
-		ok = ew_table_builder_set_route(builder, &config->routes[i], err) ||
-		     err_wrap(err, "route '%.*s'", STR_ARG(config->routes[i].sni));
-	if (!ok) {
+	if (!ew_table_builder_set_self(builder, str_from(config->network), str_from(cluster),
+	                               err) ||
+	    !add_networks(builder, config, resolve, arg, err) ||
+	    !add_routes(builder, config, err)) {
+		ew_table_builder_destroy(builder);
+		return false;
+	}
+	*ret_table = ew_table_builder_finish(builder);
+	return true;
+}
+
+bool ew_config_networks(const struct ew_config *config, const struct ew_table *old,
+                        struct ew_health_registry *registry, ew_resolve_cb resolve, void *arg,
+                        struct ew_table **ret_table, struct err *err)
+{
+	struct ew_table_builder *builder = ew_table_builder_create(old, registry);
+	if (!add_networks(builder, config, resolve, arg, err)) {
 		ew_table_builder_destroy(builder);
 		return false;
 	}

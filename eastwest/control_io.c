@@ -272,8 +272,9 @@ static void fini(struct ew_control *control)
 	loop_io_fini(&control->watch);
 	if (control->watch_fd >= 0)
 		close(control->watch_fd);
-	struct loop_timer *timers[] = {&control->reload_soon, &control->drain_delay,
-	                               &control->drain_timeout, &control->drain_poll};
+	struct loop_timer *timers[] = {&control->settle, &control->reload_soon,
+	                               &control->drain_delay, &control->drain_timeout,
+	                               &control->drain_poll};
 	for (size_t i = 0; i < N_ELEMS(timers); i++)
 		loop_timer_fini(timers[i]);
 	for (size_t i = 0; i < N_ELEMS(control->signals); i++)
@@ -283,7 +284,6 @@ static void fini(struct ew_control *control)
 	if (control->config != control->boot)
 		ew_config_destroy(control->config);
 	ew_config_destroy(control->boot);
-	buf_fini(&control->text);
 	ew_health_registry_destroy(control->registry);
 	ew_recorder_destroy(control->recorder);
 	ew_stats_destroy(control->stats);

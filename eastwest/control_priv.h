@@ -33,7 +33,7 @@ struct ew_control {
 	struct ew_config *boot;   /* what only a restart changes is taken from here */
 	struct ew_config *config; /* in force; may be boot */
 	bool from_copy;           /* config came from the disk copy */
-	struct buf text;          /* of the file when it was last read */
+	unsigned char digest[32]; /* SHA-256 of the file when it was last read */
 	bool text_is_good;
 	struct ew_table *table; /* in force */
 
@@ -55,6 +55,7 @@ struct ew_control {
 	struct loop_signal *signals[3];
 	int watch_fd;
 	struct loop_io watch;
+	struct loop_timer settle;
 	struct loop_timer reload_soon;
 	struct loop_timer drain_delay;
 	struct loop_timer drain_timeout;

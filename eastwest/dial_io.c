@@ -150,18 +150,23 @@ static enum dialed dial(struct ew_conn *conn, const struct addr *addr)
 	return DIALED;
 }
 
+/* The mark for the present choice; its length, 0 for who does not take one. */
+static size_t make_mark(const struct ew_dialing *dialing, uint8_t mark[EW_MARK_MAX])
+{
+	const struct ew_gateway *gateway = dialing->choice.gateway;
+	if (gateway == NULL || !gateway->mark)
+		return 0;
+	const struct ew_names *names = ew_table_names(dialing->table);
+	return ew_mark_encode(str_from(ew_names_text(names, dialing->choice.cluster)), mark);
+}
+
 static void begin_attempt(struct ew_conn *conn)
 {
 	struct ew_dialing *dialing = conn->dialing;
-	const struct ew_gateway *gateway = dialing->choice.gateway;
+	uint8_t mark[EW_MARK_MAX];
 	dialing->sent = 0;
 	dialing->n_first = 0;
-	dialing->mark_len = 0;
-	if (gateway == NULL || !gateway->mark)
-		return;
-	const struct ew_names *names = ew_table_names(dialing->table);
-	struct str cluster = str_from(ew_names_text(names, dialing->choice.cluster));
-	dialing->mark_len = (uint8_t)ew_mark_encode(cluster, dialing->mark);
+	dialing->mark_len = (uint8_t)make_mark(dialing, mark);
 }
 
 static void dial_next(struct ew_conn *conn)
@@ -219,12 +224,14 @@ static bool send_hello(struct ew_conn *conn)
 	struct ew_dialing *dialing = conn->dialing;
 	uint32_t hello_len = dialing->len - dialing->skip;
 	uint32_t total = dialing->mark_len + hello_len;
+	uint8_t mark[EW_MARK_MAX];
+	make_mark(dialing, mark);
 	while (dialing->sent < total && conn->upstream.writable) {
 		uint32_t at = dialing->sent;
 		struct iovec parts[2];
 		size_t n = 0;
 		if (at < dialing->mark_len)
-			parts[n++] = (struct iovec){dialing->mark + at, dialing->mark_len - at};
+			parts[n++] = (struct iovec){mark + at, dialing->mark_len - at};
 		uint32_t hello_at = at < dialing->mark_len ? 0 : at - dialing->mark_len;
 		parts[n++] = (struct iovec){dialing->bytes + dialing->skip + hello_at,
 		                            hello_len - hello_at};

@@ -8,6 +8,8 @@
 
 #include <errno.h>
 #include <libgen.h>
+#include <malloc.h>
+#include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -56,11 +58,15 @@ static void save_copy(const struct ew_control *control, const struct ew_config *
 		log_warn("eastwest", "no disk copy of the configuration: %s", err.msg);
 }
 
-static void set_config(struct ew_control *control, struct ew_config *config)
+/* Once the new table is in force: what nobody waits for. The table has the routes then, and the
+ * disk the rest; the tree would be tens of MB for ten thousand routes. */
+static void on_settle(void *arg)
 {
-	if (control->config != control->boot)
-		ew_config_destroy(control->config);
-	control->config = config;
+	struct ew_control *control = arg;
+	if (!control->from_copy)
+		save_copy(control, control->config);
+	ew_config_forget_routes(control->config);
+	malloc_trim(0);
 }
 
 /* Applies a checked configuration. False: config is the caller's still. */
@@ -73,8 +79,11 @@ static bool apply(struct ew_control *control, struct ew_config *config, struct e
 			want_names(control, control->config);
 		return false;
 	}
-	set_config(control, config);
 	ew_control_set_table(control, table);
+	if (control->config != control->boot)
+		ew_config_destroy(control->config);
+	control->config = config;
+	loop_timer_set(&control->settle, 0);
 	return true;
 }
 
@@ -84,11 +93,9 @@ static bool read_file(const struct ew_control *control, struct buf *text, struct
 	return file_load(control->options->config, text, err);
 }
 
-static void keep_text(struct ew_control *control, struct buf *text, bool is_good)
+static void keep_digest(struct ew_control *control, const struct buf *text, bool is_good)
 {
-	buf_fini(&control->text);
-	control->text = *text;
-	*text = (struct buf){0};
+	SHA256((const unsigned char *)buf_text(text), text->len, control->digest);
 	control->text_is_good = is_good;
 }
 
@@ -130,6 +137,7 @@ bool ew_control_load(struct ew_control *control, struct err *err)
 	struct buf text CLEANUP(buf_fini);
 	struct ew_config *config;
 	struct err copy_err;
+	loop_timer_init(&control->settle, control->loop, on_settle, control);
 	bool read = read_file(control, &text, err);
 	bool good = read && ew_config_parse(buf_str(&text), control->options->config, &config, err);
 	if (!good && !load_copy(control, buf_str(&text), &config, &copy_err)) {
@@ -147,9 +155,7 @@ bool ew_control_load(struct ew_control *control, struct err *err)
 		               control->options->config);
 	if (!apply(control, config, err))
 		return false;
-	if (good)
-		save_copy(control, config);
-	keep_text(control, &text, good);
+	keep_digest(control, &text, good);
 	return true;
 }
 
@@ -157,7 +163,9 @@ bool ew_control_load(struct ew_control *control, struct err *err)
 
 static bool is_known(const struct ew_control *control, const struct buf *text)
 {
-	return str_eq(buf_str(text), buf_str(&control->text));
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+	SHA256((const unsigned char *)buf_text(text), text->len, digest);
+	return memcmp(digest, control->digest, sizeof(digest)) == 0;
 }
 
 static void reject(struct ew_control *control, const struct err *err)
@@ -174,12 +182,11 @@ static bool take(struct ew_control *control, const struct buf *text, struct err 
 	const char *key = ew_config_restart_key(control->boot, config);
 	if (key != NULL)
 		log_warn("eastwest", "a change of '%s' takes effect at the next start", key);
-	if (!apply(control, config, err)) {
-		ew_config_destroy(config);
-		return false;
-	}
-	save_copy(control, config);
-	return true;
+	control->from_copy = false;
+	if (apply(control, config, err))
+		return true;
+	ew_config_destroy(config);
+	return false;
 }
 
 void ew_control_reload(struct ew_control *control, bool asked)
@@ -197,12 +204,11 @@ void ew_control_reload(struct ew_control *control, bool asked)
 		return;
 	}
 	bool good = take(control, &text, &err);
-	keep_text(control, &text, good);
+	keep_digest(control, &text, good);
 	if (!good) {
 		reject(control, &err);
 		return;
 	}
-	control->from_copy = false;
 	metrics_add(control->stats->reloads_ok, 1);
 	log_info("eastwest", "configuration applied routes=%u networks=%u",
 	         ew_table_n_routes(control->table), ew_table_n_networks(control->table));
@@ -213,7 +219,8 @@ void ew_control_on_resolved(void *arg)
 	struct ew_control *control = arg;
 	struct ew_table *table;
 	struct err err;
-	if (!make_table(control, control->config, &table, &err)) {
+	if (!ew_config_networks(control->config, control->table, control->registry,
+	                        ew_resolver_find, control->resolver, &table, &err)) {
 		log_error("eastwest", "addresses of gateways are left as they were: %s", err.msg);
 		return;
 	}

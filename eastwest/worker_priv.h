@@ -22,7 +22,7 @@
 #include "eastwest/wheel.h"
 
 enum {
-	EW_HELLO_CHUNK = 256,           /* half hellos grow from here, doubling */
+	EW_HELLO_CHUNK = 128,           /* half hellos grow from here, doubling */
 	EW_HELLO_MEMORY_MAX = 32 << 20, /* of a worker, for half hellos */
 	EW_ACCEPT_BATCH_MAX = 64,       /* connections of one wake-up */
 	EW_UNSURE_MS = 250,             /* until an unsure side is asked again */
@@ -107,7 +107,6 @@ struct ew_dialing {
 	struct ew_tries tries;
 	struct ew_choice choice;
 	char cluster[EW_MARK_CLUSTER_MAX + 1]; /* that the mark names */
-	uint8_t mark[EW_MARK_MAX];
 	uint8_t bytes[];
 };
 

@@ -104,6 +104,13 @@ MUST_CHECK
 bool ew_config_table(const struct ew_config *config, struct ew_health_registry *registry,
                      ew_resolve_cb resolve, void *arg, struct ew_table **ret_table,
                      struct err *err);
+/* As old, with the networks of config and what host names mean now. */
+MUST_CHECK
+bool ew_config_networks(const struct ew_config *config, const struct ew_table *old,
+                        struct ew_health_registry *registry, ew_resolve_cb resolve, void *arg,
+                        struct ew_table **ret_table, struct err *err);
+/* Gives back the memory of the routes, once they are in a table; everything else stays. */
+void ew_config_forget_routes(struct ew_config *config);
 /* Do the parts differ that only a restart changes (workers, listeners, dataDir, metrics, health,
  * admin)? Returns the first such key, or NULL. */
 const char *ew_config_restart_key(const struct ew_config *a, const struct ew_config *b);
