@@ -174,13 +174,13 @@ static bool copy_pem(struct buf *to, struct str pem, const char *what, struct er
 	return true;
 }
 
-static bool is_clean_token(const char *token)
+static bool is_clean_token(struct str token)
 {
-	for (const char *c = token; *c != '\0'; c++) {
-		if (*c <= 0x20 || *c >= 0x7f)
+	for (size_t i = 0; i < token.len; i++) {
+		if (token.ptr[i] <= 0x20 || token.ptr[i] >= 0x7f)
 			return false;
 	}
-	return strlen(token) <= TOKEN_MAX;
+	return token.len > 0 && token.len <= TOKEN_MAX;
 }
 
 static bool fill_client(struct http_client *client, const struct http_client_config *config,
@@ -192,7 +192,8 @@ static bool fill_client(struct http_client *client, const struct http_client_con
 		return false;
 	if ((client->cert_pem.len > 0) != (client->key_pem.len > 0))
 		return err_set(err, ERR_INVALID, "a client certificate needs its key, and reverse");
-	if (config->bearer_token != NULL && !is_clean_token(config->bearer_token))
+	if (config->bearer_token != NULL &&
+	    !is_clean_token(str_trim(str_from(config->bearer_token))))
 		return err_set(err, ERR_INVALID, "bearer token with spaces or line ends");
 	http_client_set_token(client, config->bearer_token);
 	if (config->server_name != NULL)
@@ -275,9 +276,11 @@ void http_client_destroy(struct http_client *client)
 
 void http_client_set_token(struct http_client *client, const char *bearer_token)
 {
+	/* Files of tokens end with a line end. */
+	struct str token = str_trim(str_from(bearer_token));
+
 	if (client->bearer_token != NULL)
 		explicit_bzero(client->bearer_token, strlen(client->bearer_token));
 	free(client->bearer_token);
-	client->bearer_token =
-		bearer_token != NULL && is_clean_token(bearer_token) ? xstrdup(bearer_token) : NULL;
+	client->bearer_token = is_clean_token(token) ? str_dup(token) : NULL;
 }

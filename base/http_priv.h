@@ -77,6 +77,7 @@ struct http_server {
 	int64_t sweep_ms;
 	int64_t stop_deadline_ms;
 	bool stopping;
+	bool destroyed;
 	void (*on_stopped)(void *arg);
 	void *stop_arg;
 };

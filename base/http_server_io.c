@@ -328,10 +328,15 @@ static void on_sweep(void *arg)
 
 	list_for_each_safe (it, &server->conns)
 		check_conn(LIST_ENTRY(it, struct http_conn, link), now_ms);
+	/* A handler may have destroyed the server; its memory stays until the end of the turn. */
+	if (server->destroyed)
+		return;
 	if (server->stopping && now_ms >= server->stop_deadline_ms) {
 		err_set(&err, ERR_UNAVAILABLE, "the server stops");
 		close_all(server, &err);
 	}
+	if (server->destroyed)
+		return;
 	if (server->stopping && server->n_conns == 0)
 		finish_stop(server);
 	else
@@ -420,13 +425,14 @@ void http_server_destroy(struct http_server *server)
 {
 	struct err err;
 
-	if (server == NULL)
+	if (server == NULL || server->destroyed)
 		return;
 	server->stopping = true;
 	server->on_stopped = NULL;
 	close_listeners(server);
 	err_set(&err, ERR_UNAVAILABLE, "the server stops");
 	close_all(server, &err);
+	server->destroyed = true;
 	loop_timer_fini(&server->sweep);
 	/* Behind its connections, which look at it when they are freed. */
 	loop_bury(server->config.loop, free_server, server);

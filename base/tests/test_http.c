@@ -121,6 +121,10 @@ static void on_request(struct http_exchange *ex, void *arg)
 		f->open = ex;
 	} else if (str_is(request->path, "/peer")) {
 		reply_peer(ex);
+	} else if (str_is(request->path, "/token")) {
+		const char *token = http_fields_find(&request->fields, "authorization");
+
+		http_exchange_reply(ex, 200, NULL, str_from(token != NULL ? token : "none"));
 	} else if (str_is(request->path, "/empty")) {
 		http_exchange_reply(ex, 204, NULL, STR_NULL);
 	} else {
@@ -705,6 +709,24 @@ static void talks_to_the_client_over_tls(void **state)
 	pki_free(&stranger);
 }
 
+static void sends_the_bearer_token_of_the_moment(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	start(&f, NULL);
+	make_client(&f, &(struct http_client_config){.bearer_token = "first"});
+	ask(&f, "GET", "/token", STR_NULL);
+	assert_string_equal(buf_text(&f.body), "Bearer first");
+	http_client_set_token(f.client, "second\n");
+	ask(&f, "GET", "/token", STR_NULL);
+	assert_string_equal(buf_text(&f.body), "Bearer second");
+	http_client_set_token(f.client, "a\r\nx-evil: 1");
+	ask(&f, "GET", "/token", STR_NULL);
+	assert_string_equal(buf_text(&f.body), "none");
+	stop(&f);
+}
+
 static void tells_the_client_of_refused_and_slow_servers(void **state)
 {
 	struct fixture f;
@@ -743,6 +765,7 @@ int main(void)
 		cmocka_unit_test(talks_to_the_client_in_plain_http_1),
 		cmocka_unit_test(talks_to_the_client_inside_the_process),
 		cmocka_unit_test(talks_to_the_client_over_tls),
+		cmocka_unit_test(sends_the_bearer_token_of_the_moment),
 		cmocka_unit_test(tells_the_client_of_refused_and_slow_servers),
 	};
 

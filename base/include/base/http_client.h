@@ -51,7 +51,8 @@ MUST_CHECK
 struct http_client *http_client_create(const struct http_client_config *config, struct err *err);
 /* Open calls are cancelled. NULL is harmless. */
 void http_client_destroy(struct http_client *client);
-/* For later requests (token files are refreshed). NULL: none. */
+/* For later requests (token files are refreshed), without white space at its ends. NULL, or one
+ * that no header could carry: none. */
 void http_client_set_token(struct http_client *client, const char *bearer_token);
 
 struct http_response {
