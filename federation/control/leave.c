@@ -26,6 +26,14 @@ static const char *what_holds(const struct control *control, const struct member
 	return group->name;
 }
 
+static bool is_held(const struct control *control, struct member *member)
+{
+	const char *group = what_holds(control, member);
+	free(member->held);
+	member->held = group != NULL ? xstrdup(group) : NULL;
+	return group != NULL;
+}
+
 static int64_t drain_ms(const json_t *obj)
 {
 	uint64_t seconds;
@@ -98,7 +106,7 @@ void control_member_leave(struct control *control, struct member *member, const 
 	int64_t wait_ms = drain_ms(obj);
 	switch (member->leave) {
 	case MEMBER_STAYS:
-		if (what_holds(control, member) == NULL)
+		if (!is_held(control, member))
 			move(control, member, MEMBER_DRAINING);
 		break;
 	case MEMBER_DRAINING:

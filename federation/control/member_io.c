@@ -156,24 +156,44 @@ static void on_deleted(json_t *answer, const struct err *err, void *arg)
 	delete_next(work);
 }
 
+/* Kinds that would be lost with the namespace and whose objects would be somebody else's. */
+static const struct kube_resource *const foreign_kinds[] = {&KUBE_CONFIG_MAPS, &KUBE_SECRETS,
+                                                            &KUBE_PODS, &KUBE_SERVICES};
+
+static void look_for_foreign(struct member_work *work);
+
 static void on_namespace_contents(json_t *answer, const struct err *err, void *arg)
 {
 	struct member_work *work = arg;
+	size_t i;
+	json_t *item;
+	bool foreign = false;
 	work->call = NULL;
 	if (err != NULL) {
 		clean_failed(work, err);
 		return;
 	}
-	/* what Kubernetes itself puts into each namespace does not count as foreign */
-	size_t i;
-	json_t *item;
-	bool foreign = false;
+	/* what Kubernetes itself puts into each namespace does not count */
 	json_array_foreach (json_object_get(answer, "items"), i, item)
 		foreign = foreign || strcmp(kube_name(item), "kube-root-ca.crt") != 0;
 	if (foreign) {
-		log_warn("control", "namespace %s of %s stays: something foreign is in it",
-		         CONTROL_NAMESPACE, work->cluster);
+		log_warn("control", "namespace %s of %s stays: %s that are not ours are in it",
+		         CONTROL_NAMESPACE, work->cluster, foreign_kinds[work->kind]->plural);
 		clean_done(work);
+		return;
+	}
+	work->kind++;
+	look_for_foreign(work);
+}
+
+static void look_for_foreign(struct member_work *work)
+{
+	if (work->kind < sizeof(foreign_kinds) / sizeof(foreign_kinds[0])) {
+		struct kube_ref ref = {.resource = foreign_kinds[work->kind],
+		                       .namespace_ = CONTROL_NAMESPACE};
+		struct kube_list_options options = {.metadata_only = true};
+		work->call =
+			kube_client_list(work->client, &ref, &options, on_namespace_contents, work);
 		return;
 	}
 	json_array_append_new(work->doomed, json_pack("{ss s{ss}}", "kind", "Namespace", "metadata",
@@ -185,21 +205,17 @@ static void on_namespace(json_t *answer, const struct err *err, void *arg)
 {
 	struct member_work *work = arg;
 	work->call = NULL;
-	if (err != NULL && err->code == ERR_NOT_FOUND) {
-		clean_done(work);
-		return;
-	}
-	if (err != NULL) {
+	if (err != NULL && err->code != ERR_NOT_FOUND) {
 		clean_failed(work, err);
 		return;
 	}
-	const char *label = kube_label_find(answer, CONTROL_CLUSTER);
+	const char *label = err == NULL ? kube_label_find(answer, CONTROL_CLUSTER) : NULL;
 	if (label == NULL || strcmp(label, work->cluster) != 0 || kube_is_deleting(answer)) {
 		clean_done(work);
 		return;
 	}
-	struct kube_ref ref = {.resource = &KUBE_CONFIG_MAPS, .namespace_ = CONTROL_NAMESPACE};
-	work->call = kube_client_list(work->client, &ref, NULL, on_namespace_contents, work);
+	work->kind = 0;
+	look_for_foreign(work);
 }
 
 static void delete_next(struct member_work *work)

@@ -73,6 +73,16 @@ void control_reconcile_mesh(struct control *control, const char *key)
 /* --- NetworkGroup -------------------------------------------------------------------------------
  */
 
+/* Members that wait for the group to leave the interconnect may go on. */
+static void release_held(struct control *control, const char *group)
+{
+	map_for_each (it, &control->world.members) {
+		const struct member *member = map_value(it);
+		if (member->held != NULL && strcmp(member->held, group) == 0)
+			control_enqueue(control, KIND_CLUSTER, member->spec.name, 0);
+	}
+}
+
 void control_reconcile_group(struct control *control, const char *key)
 {
 	struct err err;
@@ -88,6 +98,7 @@ void control_reconcile_group(struct control *control, const char *key)
 	}
 	const struct group_spec *group = map_find_text(&control->world.groups, key);
 	control_update_network(control, key);
+	release_held(control, key);
 	control_write_status(control, KIND_GROUP, obj,
 	                     status_group(obj, &control->world, group, control_now(control)));
 }

@@ -109,6 +109,14 @@ static json_t *blocking(const struct member *member)
 		json_array_append_new(list, json_pack("{ssssss}", "code", "FED-403", "object",
 		                                      member->clash, "message", text));
 	}
+	if (member->held != NULL) {
+		snprintf(text, sizeof(text),
+		         "it is the last cluster of NetworkGroup '%s', which is in the "
+		         "interconnect; set spec.interconnect.joined to false there first",
+		         member->held);
+		json_array_append_new(list, json_pack("{ssssss}", "code", "FED-221", "object",
+		                                      member->held, "message", text));
+	}
 	if (member->spec.network[0] == '\0')
 		json_array_append_new(
 			list, json_pack("{ssssss}", "code", "FED-216", "object", member->spec.name,

@@ -17,6 +17,7 @@ static void free_member(void *value)
 	cluster_spec_fini(&member->spec);
 	kubeconfig_fini(&member->kubeconfig);
 	free(member->clash);
+	free(member->held);
 	free(member);
 }
 

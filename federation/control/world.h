@@ -43,6 +43,7 @@ struct member {
 	enum member_setup setup;
 	struct err setup_err;
 	enum member_leave leave;
+	char *held;       /* joined group that leaving would cut off, NULL: nothing holds it */
 	int64_t leave_ms; /* when the present step of leaving began */
 	int64_t added_ms;
 	bool complete;  /* its lists have ended since start, or it counts from its copy */

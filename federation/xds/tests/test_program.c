@@ -5,7 +5,6 @@
 
 #include "ads/program.h"
 #include "base/json.h"
-#include "kube/meta.h"
 #include "model/mesh.h"
 #include "model/snapshot_builder.h"
 #include "xds/assignment.h"
