@@ -15,7 +15,8 @@
 
 enum {
 	CHECK_PATH_MAX = 4096,
-	CHECK_TEXT_MAX = 64 << 10
+	CHECK_TEXT_MAX = 64 << 10,
+	SHOWN_MAX = 1024 /* bytes of a value in a message */
 };
 
 struct checker {
@@ -84,8 +85,12 @@ static char *show(const json_t *value)
 	char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
 	if (text == NULL)
 		return xstrdup("");
-	if (strlen(text) > 1024)
-		memcpy(text + 1020, "...", 4);
+	if (strlen(text) > SHOWN_MAX) {
+		size_t cut = SHOWN_MAX - 4;
+		while (((unsigned char)text[cut] & 0xc0) == 0x80)
+			cut--; /* not inside a character */
+		memcpy(text + cut, "...", 4);
+	}
 	return text;
 }
 

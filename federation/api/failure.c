@@ -7,11 +7,26 @@
 
 #include "base/alloc.h"
 
+/* What a client sent may stand in a message, and need not be UTF-8, or be cut inside a character.
+ */
+static json_t *to_text(const char *message)
+{
+	json_t *text = json_string(message);
+	if (text != NULL)
+		return text;
+	char *ascii = xstrdup(message);
+	for (char *c = ascii; *c != '\0'; c++)
+		*c = (char)((unsigned char)*c < 0x80 ? *c : '?');
+	text = json_string(ascii);
+	free(ascii);
+	return text;
+}
+
 json_t *api_status_create(int code, const char *reason, const char *message)
 {
-	return json_pack("{s:s, s:s, s:{}, s:s, s:s, s:s, s:i}", "kind", "Status", "apiVersion",
-	                 "v1", "metadata", "status", "Failure", "message", message, "reason",
-	                 reason, "code", code);
+	return json_pack("{s:s, s:s, s:{}, s:s, s:o, s:s, s:i}", "kind", "Status", "apiVersion",
+	                 "v1", "metadata", "status", "Failure", "message", to_text(message),
+	                 "reason", reason, "code", code);
 }
 
 /* details is stolen; NULL: none. */

@@ -9,6 +9,15 @@
 
 /* --- path ------------------------------------------------------------------------------------- */
 
+/* Nothing else can stand in JSON, and so in no name. */
+static bool is_utf8(const char *text)
+{
+	json_t *value = json_string(text);
+	bool ok = value != NULL;
+	json_decref(value);
+	return ok;
+}
+
 struct segments {
 	char *v[API_SEGMENTS_MAX];
 	size_t n;
@@ -32,6 +41,8 @@ static bool split_path(struct str path, struct segments *segments, struct err *e
 		if (text == NULL)
 			return err_set(err, ERR_BAD_REQUEST, "the path has a bad escape");
 		segments->v[segments->n++] = text;
+		if (!is_utf8(text))
+			return err_set(err, ERR_BAD_REQUEST, "the path is not UTF-8");
 		if (strlen(text) > API_SEGMENT_MAX)
 			return err_set(err, ERR_BAD_REQUEST,
 			               "a part of the path is longer than %d bytes",
@@ -248,9 +259,10 @@ static bool set_pair(struct api_params *params, struct str item, struct err *err
 	IGNORE(str_split(&value_text, '=', &key_text)); /* an item always has a head */
 	char *key = http_unescape(key_text, true);
 	char *value = value_text.ptr != NULL ? http_unescape(value_text, true) : xstrdup("");
-	bool ok = key != NULL && value != NULL
+	bool ok = key != NULL && value != NULL && is_utf8(value)
 	                  ? set_param(params, key, value, err)
-	                  : err_set(err, ERR_BAD_REQUEST, "the query has a bad escape");
+	                  : err_set(err, ERR_BAD_REQUEST,
+	                            "the query has a bad escape, or is not UTF-8");
 	free(key);
 	free(value);
 	return ok;

@@ -201,6 +201,25 @@ static void a_costly_pattern_ends(void **state)
 	schema_destroy(s);
 }
 
+static void a_long_value_is_cut_between_characters(void **state)
+{
+	(void)state;
+	struct schema *s = schema("{'type':'string','pattern':'^x'}");
+	for (size_t shift = 0; shift < 4; shift++) {
+		char text[2048] = "";
+		memset(text, 'a', shift);
+		for (size_t i = shift; i + 2 < sizeof(text); i += 2)
+			memcpy(text + i, "\xc3\xa4", 2);
+		json_t *obj = json_string(text);
+		json_t *causes = json_array();
+		assert_false(schema_check(s, obj, causes));
+		assert_int_equal(json_array_size(causes), 1);
+		json_decref(causes);
+		json_decref(obj);
+	}
+	schema_destroy(s);
+}
+
 static void bad_schemas_are_refused_with_the_place(void **state)
 {
 	(void)state;
@@ -234,6 +253,7 @@ int main(void)
 		cmocka_unit_test(violations_are_told_as_kubernetes_does),
 		cmocka_unit_test(valid_objects_pass),
 		cmocka_unit_test(a_costly_pattern_ends),
+		cmocka_unit_test(a_long_value_is_cut_between_characters),
 		cmocka_unit_test(bad_schemas_are_refused_with_the_place),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
