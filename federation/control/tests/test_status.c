@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "status.h"
+#include "unit.h"
+
+#include "base/alloc.h"
+#include "base/json.h"
+#include "kube/meta.h"
+
+static const struct status_now noon = {.wall_s = 1800000000, .mono_ms = 5000000};
+static const struct status_certificate no_certificate = {.serial = ""};
+
+static json_t *parse(const char *text)
+{
+	struct err err;
+	json_t *value = json_parse(str_from(text), &err);
+	if (value == NULL)
+		fail_msg("%s", err.msg);
+	return value;
+}
+
+static const char *reason_of(const json_t *status, const char *type)
+{
+	size_t i;
+	json_t *condition;
+	json_array_foreach (json_object_get(status, "conditions"), i, condition) {
+		if (strcmp(json_str_at(condition, "type", ""), type) == 0)
+			return json_str_at(condition, "reason", "");
+	}
+	fail_msg("no condition %s", type);
+	return "";
+}
+
+/* --- Cluster ------------------------------------------------------------------------------------
+ */
+
+enum {
+	HAS_KUBECONFIG = 1,
+	BAD_SECRET = 2,
+	CLASH = 4,
+	DELETING = 8,
+	KNOWN = 16,
+	SEEN = 32,
+	REACHABLE = 64,
+	COMPLETE = 128,
+};
+
+#define FINE (HAS_KUBECONFIG | KNOWN | SEEN | REACHABLE | COMPLETE)
+
+static const struct {
+	const char *what;
+	unsigned facts;
+	enum member_setup setup;
+	const char *phase;
+	const char *condition;
+	const char *reason;
+} phases[] = {
+	{"no secret yet", 0, MEMBER_SETUP_NONE, "Pending", "KubeconfigValid", "SecretMissing"},
+	{"a bad kubeconfig", BAD_SECRET, MEMBER_SETUP_NONE, "Failed", "KubeconfigValid", "Invalid"},
+	{"never answered", HAS_KUBECONFIG | KNOWN, MEMBER_SETUP_NONE, "Checking", "Reachable",
+         "NoAnswer"},
+	{"lists under way", FINE & ~COMPLETE, MEMBER_SETUP_NONE, "Joining", "Synced", "Listing"},
+	{"accounts under way", FINE, MEMBER_SETUP_RUNNING, "Joining", "Installed", "Waiting"},
+	{"all done", FINE, MEMBER_SETUP_DONE, "Ready", "Ready", "Ready"},
+	{"refused there", FINE, MEMBER_SETUP_FAILED, "Degraded", "Installed", "Refused"},
+	{"away after it was seen", FINE & ~REACHABLE, MEMBER_SETUP_DONE, "Degraded", "Reachable",
+         "NoAnswer"},
+	{"the same real cluster twice", FINE | CLASH, MEMBER_SETUP_NONE, "Failed", "Ready",
+         "Failed"},
+	{"leaving", FINE | DELETING, MEMBER_SETUP_DONE, "Leaving", "Ready", "Leaving"},
+};
+
+static void fill(struct member *member, struct discovery_status *seen, unsigned facts,
+                 enum member_setup setup)
+{
+	static char name[] = "c1";
+	static char network[] = "n1";
+	static char secret[] = "fed";
+	static char twin[] = "c0";
+	*member = (struct member){.setup = setup};
+	member->spec.name = name;
+	member->spec.network = network;
+	member->spec.secret_namespace = secret;
+	member->spec.secret_name = name;
+	member->spec.deleting = (facts & DELETING) != 0;
+	member->has_kubeconfig = (facts & HAS_KUBECONFIG) != 0;
+	member->clash = (facts & CLASH) != 0 ? twin : NULL;
+	if ((facts & BAD_SECRET) != 0)
+		err_set(&member->secret_err, ERR_INVALID, "no current-context");
+	*seen = (struct discovery_status){
+		.configured = true,
+		.complete = (facts & COMPLETE) != 0,
+		.reachable = (facts & REACHABLE) != 0,
+		.observed_wall_s = (facts & SEEN) != 0 ? noon.wall_s - 100 : 0,
+		.uid = "u-1",
+		.network = "",
+		.version = "v1.36.3",
+		.bad_object = "",
+		.copy_error = "",
+		.error = "",
+	};
+}
+
+static void a_cluster_has_the_phase_of_what_is_known(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(phases) / sizeof(phases[0]); i++) {
+		struct member member;
+		struct discovery_status seen;
+		json_t *obj = parse("{\"metadata\": {\"name\": \"c1\", \"generation\": 3}}");
+		fill(&member, &seen, phases[i].facts, phases[i].setup);
+		json_t *status =
+			status_cluster(obj, &member, (phases[i].facts & KNOWN) != 0 ? &seen : NULL,
+		                       &no_certificate, noon);
+		if (strcmp(json_str_at(status, "phase", ""), phases[i].phase) != 0)
+			fail_msg("%s: phase is %s", phases[i].what,
+			         json_str_at(status, "phase", ""));
+		if (strcmp(reason_of(status, phases[i].condition), phases[i].reason) != 0)
+			fail_msg("%s: %s is %s", phases[i].what, phases[i].condition,
+			         reason_of(status, phases[i].condition));
+		json_decref(status);
+		json_decref(obj);
+	}
+}
+
+static void an_unchanged_world_gives_an_equal_status(void **state)
+{
+	struct member member;
+	struct discovery_status seen;
+	json_t *obj = parse("{\"metadata\": {\"name\": \"c1\"}}");
+	struct status_now later = {noon.wall_s + 20, noon.mono_ms + 20000};
+	(void)state;
+	fill(&member, &seen, FINE, MEMBER_SETUP_DONE);
+	json_t *first = status_cluster(obj, &member, &seen, &no_certificate, noon);
+	json_object_set(obj, "status", first);
+	seen.observed_wall_s += 19;
+	json_t *second = status_cluster(obj, &member, &seen, &no_certificate, later);
+	assert_true(json_equal(first, second));
+	json_decref(first);
+	json_decref(second);
+	json_decref(obj);
+}
+
+static void a_twin_and_a_missing_group_block_with_their_codes(void **state)
+{
+	struct member member;
+	struct discovery_status seen;
+	static char none[] = "";
+	json_t *obj = parse("{\"metadata\": {\"name\": \"c1\"}}");
+	(void)state;
+	fill(&member, &seen, FINE | CLASH, MEMBER_SETUP_DONE);
+	member.spec.network = none;
+	json_t *status = status_cluster(obj, &member, &seen, &no_certificate, noon);
+	const json_t *blocking = json_object_get(status, "blocking");
+	assert_int_equal(json_array_size(blocking), 2);
+	assert_string_equal(json_str_at(json_array_get(blocking, 0), "code", ""), "FED-403");
+	assert_string_equal(json_str_at(json_array_get(blocking, 1), "code", ""), "FED-216");
+	json_decref(status);
+	json_decref(obj);
+}
+
+/* --- groups and gateways ------------------------------------------------------------------------
+ */
+
+static void put(struct world *world, const char *text)
+{
+	struct err err;
+	json_t *obj = parse(text);
+	const char *kind = json_str_at(obj, "kind", "");
+	bool ok = strcmp(kind, "Cluster") == 0        ? world_set_member(world, obj, 1000, &err)
+	          : strcmp(kind, "NetworkGroup") == 0 ? world_set_group(world, obj, &err)
+	                                              : world_set_gateway(world, obj, &err);
+	if (!ok)
+		fail_msg("%s: %s", kind, err.msg);
+	json_decref(obj);
+}
+
+static void fill_world(struct world *world)
+{
+	world_init(world);
+	world->mesh.interconnect_enabled = true;
+	put(world, "{\"kind\": \"Cluster\", \"metadata\": {\"name\": \"c1\"}, \"spec\": "
+	           "{\"networkGroup\": \"n1\", \"kubeconfigSecretRef\": {\"namespace\": \"f\", "
+	           "\"name\": \"c1\"}}}");
+	put(world, "{\"kind\": \"NetworkGroup\", \"metadata\": {\"name\": \"n1\"}, \"spec\": "
+	           "{\"interconnect\": {\"joined\": true}}}");
+	put(world, "{\"kind\": \"EastWestGateway\", \"metadata\": {\"name\": \"gw1\"}, \"spec\": "
+	           "{\"cluster\": \"c1\", \"addresses\": [{\"address\": \"192.0.2.1\", \"port\": "
+	           "15443}]}}");
+}
+
+static void connect_gateway(struct world *world)
+{
+	static char cluster[] = "c1";
+	static char gateway[] = "gw1";
+	static char name[] = "gw1-0";
+	static char version[] = "0.1.0";
+	struct inventory_instance instance = {
+		.cluster = cluster,
+		.gateway = gateway,
+		.name = name,
+		.version = version,
+		.mark = true,
+		.connected = true,
+		.seen_ms = noon.mono_ms,
+		.cert_not_after_s = noon.wall_s + 3600,
+	};
+	inventory_see(&world->inventory, &instance);
+}
+
+static void a_group_says_what_blocks_it_and_then_that_it_is_joined(void **state)
+{
+	struct world world;
+	json_t *obj = parse("{\"metadata\": {\"name\": \"n1\"}}");
+	(void)state;
+	fill_world(&world);
+	const struct group_spec *group = map_find_text(&world.groups, "n1");
+	json_t *before = status_group(obj, &world, group, noon);
+	assert_string_equal(reason_of(before, "Joined"), "Blocked");
+	connect_gateway(&world);
+	json_t *after = status_group(obj, &world, group, noon);
+	assert_string_equal(reason_of(after, "Joined"), "InEffect");
+	assert_string_equal(json_string_value(json_array_get(json_at(after, "clusters"), 0)), "c1");
+	assert_string_equal(
+		json_str_at(json_array_get(json_at(after, "addresses"), 0), "gateway", ""), "gw1");
+	json_decref(before);
+	json_decref(after);
+	json_decref(obj);
+	world_fini(&world);
+}
+
+static void a_gateway_shows_its_instances_and_addresses(void **state)
+{
+	struct world world;
+	json_t *obj = parse("{\"metadata\": {\"name\": \"gw1\"}}");
+	(void)state;
+	fill_world(&world);
+	connect_gateway(&world);
+	json_t *status = status_gateway(obj, &world, map_find_text(&world.gateways, "gw1"), noon);
+	const json_t *instance = json_array_get(json_at(status, "instances"), 0);
+	assert_string_equal(json_str_at(instance, "name", ""), "gw1-0");
+	assert_true(json_bool_at(instance, "mark", false));
+	assert_string_equal(reason_of(status, "Ready"), "Connected");
+	json_decref(status);
+	json_decref(obj);
+	world_fini(&world);
+}
+
+static void a_verdict_of_before_a_restart_is_restored_from_status(void **state)
+{
+	struct world world;
+	(void)state;
+	fill_world(&world);
+	put(&world, "{\"kind\": \"EastWestGateway\", \"metadata\": {\"name\": \"gw2\"}, \"spec\": "
+	            "{\"cluster\": \"c1\", \"addresses\": [{\"address\": \"192.0.2.2\", \"port\": "
+	            "15443}]}, \"status\": {\"addresses\": [{\"address\": \"192.0.2.2\", \"port\": "
+	            "15443, \"live\": false, \"reason\": \"timeout\"}]}}");
+	assert_false(health_verdict_of(&world.health, "192.0.2.2", 15443).live);
+	assert_true(health_verdict_of(&world.health, "192.0.2.1", 15443).live);
+	world_fini(&world);
+}
+
+static void the_older_of_two_clusters_with_one_uid_wins(void **state)
+{
+	struct world world;
+	static const char form[] =
+		"{\"kind\": \"Cluster\", \"metadata\": {\"name\": \"%s\", \"creationTimestamp\": "
+		"\"2026-11-2%dT00:00:00Z\"}, \"spec\": {\"kubeconfigSecretRef\": {\"namespace\": "
+		"\"f\", \"name\": \"x\"}}, \"status\": {\"uid\": \"u-1\"}}";
+	(void)state;
+	world_init(&world);
+	char *old_one = xasprintf(form, "z", 1);
+	char *new_one = xasprintf(form, "a", 2);
+	put(&world, old_one);
+	put(&world, new_one);
+	assert_null(world_older_twin(&world, "z", "u-1"));
+	assert_string_equal(world_older_twin(&world, "a", "u-1"), "z");
+	assert_null(world_older_twin(&world, "a", "u-2"));
+	assert_null(world_older_twin(&world, "a", ""));
+	free(old_one);
+	free(new_one);
+	world_fini(&world);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_cluster_has_the_phase_of_what_is_known),
+		cmocka_unit_test(an_unchanged_world_gives_an_equal_status),
+		cmocka_unit_test(a_twin_and_a_missing_group_block_with_their_codes),
+		cmocka_unit_test(a_group_says_what_blocks_it_and_then_that_it_is_joined),
+		cmocka_unit_test(a_gateway_shows_its_instances_and_addresses),
+		cmocka_unit_test(a_verdict_of_before_a_restart_is_restored_from_status),
+		cmocka_unit_test(the_older_of_two_clusters_with_one_uid_wins),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
