@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "answers.h"
 #include "bootstrap.h"
 #include "daemon.h"
 
@@ -34,6 +35,7 @@ struct daemon {
 	struct metrics *metrics;
 	struct control *control;
 	struct ads *ads;
+	struct answers answers;
 	struct http_server *http; /* metrics; NULL: off */
 	struct addr metrics_addr;
 	bool failed;
@@ -173,6 +175,7 @@ static bool start_mesh(struct daemon *daemon, const json_t *obj, struct err *err
 	const struct options_list *told = &daemon->options->xds_advertise;
 	control_start(daemon->control, daemon->ads,
 	              told->n > 0 ? told->items[0] : addr_format(&addr, text));
+	daemon->answers.control = daemon->control;
 	write_ports(daemon);
 	log_info("fedwayd", "control plane runs  xds=%s", addr_format(&addr, text));
 	return true;
@@ -192,6 +195,11 @@ static void on_bootstrapped(const json_t *mesh, void *arg)
 /* --- the API ------------------------------------------------------------------------------------
  */
 
+static bool is_member(const struct daemon *daemon)
+{
+	return strcmp(daemon->options->role, "member") == 0;
+}
+
 static bool open_api(struct daemon *daemon, struct err *err)
 {
 	const struct daemon_options *options = daemon->options;
@@ -202,7 +210,11 @@ static bool open_api(struct daemon *daemon, struct err *err)
 		.n_advertise = options->api_advertise.n,
 	};
 	daemon->api = api_create(daemon->loop, &config, err);
-	return daemon->api != NULL;
+	if (daemon->api == NULL)
+		return false;
+	if (!is_member(daemon))
+		answers_add(daemon->api, &daemon->answers);
+	return true;
 }
 
 static bool open_client(struct daemon *daemon, const char *path, struct err *err)
@@ -225,8 +237,7 @@ static bool open_client(struct daemon *daemon, const char *path, struct err *err
 static bool start(struct daemon *daemon, struct err *err)
 {
 	const char *kubeconfig = daemon->options->kubeconfig;
-	bool is_member = strcmp(daemon->options->role, "member") == 0;
-	if (!is_member && strcmp(daemon->options->role, "control-plane") != 0)
+	if (!is_member(daemon) && strcmp(daemon->options->role, "control-plane") != 0)
 		return err_set(err, ERR_INVALID, "--role is 'control-plane' or 'member', not '%s'",
 		               daemon->options->role);
 	if (!file_make_dirs(daemon->options->data_dir, err) || !serve_metrics(daemon, err))
@@ -234,7 +245,7 @@ static bool start(struct daemon *daemon, struct err *err)
 	if (kubeconfig == NULL && !open_api(daemon, err))
 		return false;
 	write_ports(daemon);
-	if (is_member)
+	if (is_member(daemon))
 		return true;
 	if (!open_client(daemon, kubeconfig != NULL ? kubeconfig : api_kubeconfig(daemon->api),
 	                 err))

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "answers.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "model/explain.h"
+
+/* --- RouteExplanation: {spec: {service: "NS/NAME:PORT", from: {cluster}}} -----------------------
+ */
+
+static bool find_key(struct mesh *mesh, const json_t *body, struct view_key *ret_key,
+                     struct err *err)
+{
+	const char *name = json_str_at(body, "spec.from.cluster", "");
+	const struct mesh_cluster *cluster = mesh_find_cluster(mesh, name);
+	if (cluster == NULL)
+		return err_set(err, ERR_NOT_FOUND,
+		               "spec.from.cluster: the mesh has no cluster '%s'", name);
+	const char *locality = json_str_at(body, "spec.from.locality", NULL);
+	*ret_key = (struct view_key){
+		.network = cluster->network,
+		.cluster = cluster->name,
+		.locality =
+			locality != NULL ? locality_parse(str_from(locality)) : cluster->locality,
+		.role = VIEW_GATEWAY,
+	};
+	return true;
+}
+
+static json_t *explain(struct mesh *mesh, const json_t *body, struct err *err)
+{
+	struct explain_request request;
+	struct view_key key;
+	char now[32];
+	const char *service = json_str_at(body, "spec.service", "");
+	if (!explain_parse_service(str_from(service), &request, err) ||
+	    !find_key(mesh, body, &key, err))
+		return NULL;
+	struct view *view = view_create(mesh, &key);
+	json_t *answer =
+		explain_route(view, &request, "", clock_format_rfc3339(clock_wall_s(), now), err);
+	view_unref(view);
+	return answer;
+}
+
+static void on_explain(struct api_answer *answer, const json_t *body, void *arg)
+{
+	const struct answers *answers = arg;
+	struct err err;
+	struct mesh *mesh = answers->control != NULL ? control_mesh(answers->control) : NULL;
+	json_t *obj = NULL;
+	if (mesh == NULL)
+		err_set(&err, ERR_UNAVAILABLE, "the control plane is still reading its objects");
+	else
+		obj = explain(mesh, body, &err);
+	if (obj != NULL)
+		api_answer_reply(answer, obj);
+	else
+		api_answer_fail(answer, &err);
+}
+
+/* --- all ----------------------------------------------------------------------------------------
+ */
+
+void answers_add(struct api *api, struct answers *answers)
+{
+	struct api_answer_kind explanation = {
+		.group = "answers.fedway.io",
+		.version = "v1alpha1",
+		.plural = "routeexplanations",
+		.kind = "RouteExplanation",
+		.cb = on_explain,
+		.arg = answers,
+	};
+	api_add_answer(api, &explanation);
+}
