@@ -65,7 +65,7 @@ static void on_explain(struct api_answer *answer, const json_t *body, void *arg)
 
 void answers_add(struct api *api, struct answers *answers)
 {
-	struct api_answer_kind explanation = {
+	answers->explanation = (struct api_answer_kind){
 		.group = "answers.fedway.io",
 		.version = "v1alpha1",
 		.plural = "routeexplanations",
@@ -73,5 +73,5 @@ void answers_add(struct api *api, struct answers *answers)
 		.cb = on_explain,
 		.arg = answers,
 	};
-	api_add_answer(api, &explanation);
+	api_add_answer(api, &answers->explanation);
 }

@@ -9,6 +9,7 @@
 #include "control/control.h"
 
 struct answers {
+	struct api_answer_kind explanation;
 	struct control *control; /* NULL until the controllers run: answers are refused with 503 */
 };
 

@@ -70,7 +70,7 @@ struct api_answer_kind {
 	void *arg;
 };
 
-/* The texts of kind are borrowed and outlive api. */
+/* kind is borrowed and outlives api. */
 void api_add_answer(struct api *api, const struct api_answer_kind *kind);
 /* 201 with obj; steals obj. The answer is gone afterwards. A client that has left meanwhile is no
  * error. */
