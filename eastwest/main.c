@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "control.h"
+#include "control/control.h"
 
 int main(int argc, char **argv)
 {

@@ -2,12 +2,11 @@
 /*
  * Any text: a configuration that is taken makes a table, and its disk copy reads as the same.
  */
-#include "copy.h"
-
 #include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "control/copy.h"
 #include "eastwest/config.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "unit.h"
+
 #include <stdlib.h>
 
 #include "base/macros.h"
 #include "eastwest/balance.h"
-#include "tests/check.h"
 
 enum {
 	CALLS = 300,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "unit.h"
+
 #include "base/macros.h"
 #include "eastwest/config.h"
-#include "tests/check.h"
 
 #define HEAD                                                                                       \
 	"apiVersion: fedway.io/v1alpha1\n"                                                         \

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "unit.h"
+
 #include <string.h>
 
 #include "base/macros.h"
 #include "eastwest/conn.h"
-#include "tests/check.h"
 
 static void every_state_that_waits_has_a_deadline(void **state)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "copy.h"
+#include "unit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/macros.h"
-#include "tests/check.h"
+#include "control/copy.h"
 
 static json_t *some_tree(void)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "unit.h"
+
 #include "base/macros.h"
 #include "eastwest/health.h"
-#include "tests/check.h"
 
 static struct addr some_addr(uint16_t port)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "unit.h"
+
 #include "base/macros.h"
 #include "eastwest/hello.h"
-#include "tests/check.h"
 #include "tests/hello_bytes.h"
 
 #define NAME "outbound_.5000_._.helloworld.sample.svc.cluster.local"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "record.h"
+#include "unit.h"
 
 #include <string.h>
 
 #include "base/json.h"
-#include "tests/check.h"
+#include "path/record.h"
 
 static json_t *read_back(struct ew_recorder *recorder, size_t max)
 {

@@ -2,7 +2,7 @@
 /*
  * Flows between two stream sockets of this process: `in` is written by the test, `out` read by it.
  */
-#include "relay_io.h"
+#include "unit.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/macros.h"
-#include "tests/check.h"
+#include "path/relay_io.h"
 
 struct world {
 	int in;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "unit.h"
+
 #include <stdio.h>
 
 #include "base/macros.h"
 #include "eastwest/table.h"
-#include "tests/check.h"
 
 static struct ew_endpoint_spec own(const char *ip, const char *locality, uint32_t priority)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "unit.h"
+
 #include "base/macros.h"
 #include "eastwest/wheel.h"
-#include "tests/check.h"
 
 enum {
 	N = 64

@@ -3,8 +3,6 @@
  * A door takes as many connections per wake-up as the last one brought, and doubles when there were
  * that many: a lone connection costs one accept4, a flood few wake-ups.
  */
-#include "worker_priv.h"
-
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -12,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/macros.h"
+#include "path/worker_priv.h"
 
 static bool is_out_of_descriptors(int errnum)
 {

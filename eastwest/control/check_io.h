@@ -7,10 +7,9 @@
  */
 #pragma once
 
-#include "stats.h"
-
 #include "base/loop.h"
 #include "eastwest/health.h"
+#include "path/stats.h"
 
 enum {
 	EW_CHECKS_MAX = 64

@@ -6,11 +6,10 @@
  * candidate. The numbers are turn * golden ratio modulo 1, the sequence whose points lie most
  * evenly however many of them are taken.
  */
-#include "balance_priv.h"
-
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "table/balance_priv.h"
 
 enum {
 	PLANS_MAX = 8 /* of one route in one worker; marks name few clusters */

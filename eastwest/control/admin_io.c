@@ -3,8 +3,6 @@
  * Three small HTTP servers: health for the kubelet, metrics for Prometheus, admin for the operator
  * on the node. The last one is a Unix socket, and its folder's mode is its lock.
  */
-#include "control_priv.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/net.h"
+#include "control/control_priv.h"
 
 enum {
 	ANSWER_MAX = 256 << 20

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "control_priv.h"
-
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -11,6 +9,7 @@
 #include "base/log.h"
 #include "base/macros.h"
 #include "base/net.h"
+#include "control/control_priv.h"
 
 enum {
 	DRAIN_POLL_MS = 50

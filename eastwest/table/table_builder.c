@@ -3,12 +3,11 @@
  * A builder keeps routes and networks in two maps of references; finish turns them into arrays.
  * What it began with is shared with the old table until replaced.
  */
-#include "table_priv.h"
-
 #include <stdlib.h>
 
 #include "base/alloc.h"
 #include "base/map.h"
+#include "table/table_priv.h"
 
 struct ew_table_builder {
 	struct ew_names *names;

@@ -3,12 +3,11 @@
  * A route is one allocation: head, groups, endpoints, name. Endpoints are sorted by priority, then
  * locality, so that a group is a run of them.
  */
-#include "table_priv.h"
-
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "table/table_priv.h"
 
 /* An endpoint on its way into a route. */
 struct draft {

@@ -3,7 +3,7 @@
  * The thread and the loop share one struct under a lock: names in, answers out. getaddrinfo cannot
  * be broken off, so at the end the thread may be left behind; the struct is then freed by it.
  */
-#include "resolve_io.h"
+#include "control/resolve_io.h"
 
 #include <netdb.h>
 #include <pthread.h>

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "config_priv.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/yaml.h"
+#include "table/config_priv.h"
 
 enum {
 	PATH_MAX_LEN = 1024

@@ -4,12 +4,11 @@
  * that has such endpoints. Within a pass load is spread by health; a later pass gets load only
  * when those before it have nothing usable.
  */
-#include "balance_priv.h"
-
 #include <stdlib.h>
 
 #include "base/alloc.h"
 #include "model/lb.h"
+#include "table/balance_priv.h"
 
 /* Which endpoints a pass counts. */
 enum pass {

@@ -3,8 +3,6 @@
  * Upstreams: choose, connect, send the hello, wait for the first bytes. As long as none of these
  * has reached the client the connection may begin anew elsewhere.
  */
-#include "worker_priv.h"
-
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -14,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/macros.h"
+#include "path/worker_priv.h"
 
 static void dial_next(struct ew_conn *conn);
 

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "eastwest/config.h"
 
-#include "config_priv.h"
-
 #include <stdlib.h>
 
 #include "base/alloc.h"
 #include "base/yaml.h"
+#include "table/config_priv.h"
 
 #define API_VERSION "fedway.io/v1alpha1"
 #define KIND        "GatewayConfig"

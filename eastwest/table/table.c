@@ -3,12 +3,11 @@
  * The hash is open addressing with linear probing, at most half full; it holds pointers to routes,
  * and each route its own hash, so that a lookup compares text only with the right one.
  */
-#include "table_priv.h"
-
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "table/table_priv.h"
 
 /* FNV-1a over the name. Names come from the route table's author, never from a peer, so that no
  * seed is needed and a table is the same every time. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "copy.h"
+#include "control/copy.h"
 
 #include <openssl/sha.h>
 #include <stdio.h>

@@ -7,9 +7,6 @@
  */
 #pragma once
 
-#include "record.h"
-#include "stats.h"
-
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,6 +14,8 @@
 #include "base/err.h"
 #include "eastwest/config.h"
 #include "eastwest/table.h"
+#include "path/record.h"
+#include "path/stats.h"
 
 struct ew_worker;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "stats.h"
+#include "path/stats.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "record.h"
+#include "path/record.h"
 
 #include <pthread.h>
 #include <stdlib.h>

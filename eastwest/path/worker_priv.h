@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * worker_priv - what the files of a worker share: worker_io.c (thread, messages, table),
- * listener_io.c (accept), conn_io.c (hello and relay), dial_io.c (upstreams), and nobody else.
+ * listener_io.c (accept), conn_io.c (relay and end), hello_io.c, dial_io.c (upstreams), and nobody
+ * else.
  *
  * Everything here belongs to the worker's thread, but for the fields named shared.
  */
 #pragma once
-
-#include "record.h"
-#include "relay_io.h"
-#include "stats.h"
-#include "worker_io.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -20,6 +16,10 @@
 #include "eastwest/balance.h"
 #include "eastwest/conn.h"
 #include "eastwest/wheel.h"
+#include "path/record.h"
+#include "path/relay_io.h"
+#include "path/stats.h"
+#include "path/worker_io.h"
 
 enum {
 	EW_HELLO_CHUNK = 128,           /* half hellos grow from here, doubling */
@@ -167,6 +167,11 @@ void ew_side_on_event(struct ew_side *side, short what);
 void ew_side_close(struct ew_side *side, struct event *event);
 /* Is an error pending? A reset of a side that nobody reads from now would else go unseen. */
 bool ew_side_has_failed(const struct ew_side *side);
+
+/* --- hello_io.c ------------------------------------------------------------------------------- */
+
+/* Reads until the hello is whole and dialled, or refused, or nothing more is there. */
+void ew_hello_io_read(struct ew_conn *conn);
 
 /* --- dial_io.c -------------------------------------------------------------------------------- */
 

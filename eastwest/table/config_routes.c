@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "config_priv.h"
-
 #include <stdlib.h>
 
 #include "base/alloc.h"
 #include "base/map.h"
+#include "table/config_priv.h"
 
 /* --- routes ----------------------------------------------------------------------------------- */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "relay_io.h"
+#include "path/relay_io.h"
 
 #include <errno.h>
 #include <fcntl.h>

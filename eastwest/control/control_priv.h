@@ -5,17 +5,16 @@
  */
 #pragma once
 
-#include "check_io.h"
-#include "control.h"
-#include "record.h"
-#include "resolve_io.h"
-#include "stats.h"
-#include "worker_io.h"
-
 #include "base/buf.h"
 #include "base/http.h"
 #include "base/loop.h"
+#include "control/check_io.h"
+#include "control/control.h"
+#include "control/resolve_io.h"
 #include "eastwest/config.h"
+#include "path/record.h"
+#include "path/stats.h"
+#include "path/worker_io.h"
 
 enum ew_control_state {
 	EW_CONTROL_STARTING,

@@ -3,9 +3,6 @@
  * A new file is read, checked and turned into a table as a whole before anything is touched. The
  * folder is watched, not the file: a ConfigMap is swapped by renaming a link beside it.
  */
-#include "control_priv.h"
-#include "copy.h"
-
 #include <errno.h>
 #include <libgen.h>
 #include <malloc.h>
@@ -19,6 +16,8 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/yaml.h"
+#include "control/control_priv.h"
+#include "control/copy.h"
 
 enum {
 	SETTLE_MS = 50 /* a swap is several events */

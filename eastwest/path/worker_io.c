@@ -4,9 +4,7 @@
  * what used up its budget, between turns and without a system call. Its base has no precise timer:
  * that would cost a timerfd_settime per turn, and nothing here needs better than 100 ms.
  */
-#include "worker_io.h"
-
-#include "worker_priv.h"
+#include "path/worker_io.h"
 
 #include <event2/event.h>
 #include <stdio.h>
@@ -16,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "path/worker_priv.h"
 
 /* Another thread's wish. */
 struct message {

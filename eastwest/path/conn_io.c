@@ -2,13 +2,7 @@
 /*
  * Each socket is registered once, for both directions, edge-triggered; what its events say is kept
  * in struct ew_side, and a system call is made only when that says it can succeed.
- *
- * A hello is read into the worker's buffer; when it came whole, which is nearly always, it is
- * copied once, for the upstream and for retries. Only half hellos own memory that grows.
  */
-#include "worker_priv.h"
-
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/macros.h"
+#include "path/worker_priv.h"
 
 /* --- end -------------------------------------------------------------------------------------- */
 
@@ -250,187 +245,13 @@ static void relay_early(struct ew_conn *conn)
 		ew_worker_again(conn->door->worker, conn);
 }
 
-/* --- hello ------------------------------------------------------------------------------------ */
-
-/* Puts len bytes that lie in the worker's buffer into memory of the connection's own. */
-static void keep(struct ew_conn *conn, const uint8_t *data, uint32_t len, uint32_t cap)
-{
-	struct ew_dialing *dialing = xmalloc(sizeof(*dialing) + cap);
-	memset(dialing, 0, sizeof(*dialing));
-	dialing->len = len;
-	dialing->cap = cap;
-	memcpy(dialing->bytes, data, len);
-	conn->dialing = dialing;
-	conn->door->worker->hello_bytes += cap;
-}
-
-static void grow(struct ew_conn *conn)
-{
-	struct ew_dialing *dialing = conn->dialing;
-	if (dialing->len < dialing->cap)
-		return;
-	conn->door->worker->hello_bytes += dialing->cap;
-	dialing->cap *= 2;
-	conn->dialing = xrealloc(dialing, sizeof(*dialing) + dialing->cap);
-}
-
-/* PROXY headers and the mark, before the hello. */
-enum head {
-	HEAD_DONE,
-	HEAD_MORE,
-	HEAD_REFUSED
-};
-
-static enum head take_header(struct ew_conn *conn, const struct ew_mark *mark)
-{
-	const struct ew_listener_config *config = conn->door->config;
-	struct ew_dialing *dialing = conn->dialing;
-	if (dialing->proxied || dialing->marked ||
-	    !ew_ranges_have(&config->trusted, &conn->peer.ip)) {
-		ew_conn_refuse(conn, EW_CLOSE_BAD_HEADER, 0, NULL);
-		return HEAD_REFUSED;
-	}
-	dialing->proxied = true;
-	dialing->skip += mark->len;
-	if (mark->has_source)
-		conn->peer = mark->source;
-	return HEAD_DONE;
-}
-
-static enum head take_mark(struct ew_conn *conn, const struct ew_mark *mark)
-{
-	struct ew_dialing *dialing = conn->dialing;
-	if (dialing->marked || conn->door->config->door != EW_DOOR_INGRESS) {
-		ew_conn_refuse(conn, EW_CLOSE_BAD_HEADER, 0, NULL);
-		return HEAD_REFUSED;
-	}
-	dialing->marked = true;
-	dialing->skip += mark->len;
-	memcpy(dialing->cluster, mark->cluster, sizeof(dialing->cluster));
-	return HEAD_DONE;
-}
-
-static enum head read_headers(struct ew_conn *conn)
-{
-	for (;;) {
-		struct ew_dialing *dialing = conn->dialing;
-		struct ew_mark mark;
-		enum head head = HEAD_DONE;
-		switch (ew_mark_read(dialing->bytes + dialing->skip, dialing->len - dialing->skip,
-		                     &mark)) {
-		case EW_MARK_NONE:
-			/* for a load balancer that put no header this was not asked yet */
-			if (ew_conn_is_allowed(conn->door->config, &conn->peer.ip))
-				return HEAD_DONE;
-			ew_conn_refuse(conn, EW_CLOSE_NOT_ALLOWED, 0, NULL);
-			return HEAD_REFUSED;
-		case EW_MARK_MORE:
-			return HEAD_MORE;
-		case EW_MARK_BAD:
-			ew_conn_refuse(conn, EW_CLOSE_BAD_HEADER, 0, NULL);
-			return HEAD_REFUSED;
-		case EW_MARK_PROXY:
-			head = take_header(conn, &mark);
-			break;
-		case EW_MARK_FOUND:
-			head = take_mark(conn, &mark);
-			break;
-		}
-		if (head != HEAD_DONE)
-			return head;
-	}
-}
-
-static void read_hello(struct ew_conn *conn)
-{
-	struct ew_hello hello;
-	struct ew_dialing *dialing = conn->dialing;
-	switch (ew_hello_read(&dialing->reader, dialing->bytes + dialing->skip,
-	                      dialing->len - dialing->skip, &hello)) {
-	case EW_HELLO_MORE:
-		return;
-	case EW_HELLO_DONE:
-		dialing->hello = dialing->skip + hello.len;
-		conn->door->worker->hello_bytes -= dialing->cap;
-		ew_dial_start(conn, &hello);
-		return;
-	case EW_HELLO_NOT_TLS:
-		ew_conn_refuse(conn, EW_CLOSE_NOT_TLS, 0, NULL);
-		return;
-	case EW_HELLO_BAD:
-		ew_conn_refuse(conn, EW_CLOSE_BAD_HELLO, hello.alert, hello.why);
-		return;
-	}
-}
-
-/* The client ended or failed before its hello was whole. */
-static void on_hello_end(struct ew_conn *conn, ssize_t n)
-{
-	if (n < 0)
-		ew_conn_close(conn, EW_CLOSE_CLIENT_RESET);
-	else
-		ew_conn_close(conn, EW_CLOSE_CLIENT_LEFT);
-}
-
-static void on_hello_bytes(struct ew_conn *conn)
-{
-	if (read_headers(conn) == HEAD_DONE)
-		read_hello(conn);
-	if (conn->state == EW_CONN_HELLO && conn->door->worker->hello_bytes > EW_HELLO_MEMORY_MAX)
-		ew_conn_refuse(conn, EW_CLOSE_HELLO_MEMORY, ew_close_alert(EW_CLOSE_HELLO_MEMORY),
-		               NULL);
-}
-
-/* The first bytes: into the worker's buffer, then as many as came into the connection's memory. */
-static void read_first(struct ew_conn *conn)
-{
-	struct ew_worker *worker = conn->door->worker;
-	ssize_t n = recv(conn->client.fd, worker->buffer, EW_BUFFER_SIZE, 0);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-		conn->client.readable = errno == EINTR;
-		return;
-	}
-	if (n <= 0) {
-		on_hello_end(conn, n);
-		return;
-	}
-	uint32_t len = (uint32_t)n;
-	ew_side_on_read(&conn->client, EW_BUFFER_SIZE, len);
-	keep(conn, worker->buffer, len, (len / EW_HELLO_CHUNK + 1) * EW_HELLO_CHUNK);
-	on_hello_bytes(conn);
-}
-
-static void read_more(struct ew_conn *conn)
-{
-	grow(conn);
-	struct ew_dialing *dialing = conn->dialing;
-	ssize_t n = recv(conn->client.fd, dialing->bytes + dialing->len,
-	                 dialing->cap - dialing->len, 0);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-		conn->client.readable = errno == EINTR;
-		return;
-	}
-	if (n <= 0) {
-		on_hello_end(conn, n);
-		return;
-	}
-	ew_side_on_read(&conn->client, dialing->cap - dialing->len, (size_t)n);
-	dialing->len += (uint32_t)n;
-	on_hello_bytes(conn);
-}
-
 /* --- events ----------------------------------------------------------------------------------- */
 
 void ew_conn_step(struct ew_conn *conn)
 {
 	switch (conn->state) {
 	case EW_CONN_HELLO:
-		while (conn->state == EW_CONN_HELLO && conn->client.readable) {
-			if (conn->dialing == NULL)
-				read_first(conn);
-			else
-				read_more(conn);
-		}
+		ew_hello_io_read(conn);
 		return;
 	case EW_CONN_DIAL:
 		return;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "check_io.h"
+#include "control/check_io.h"
 
 #include <stdlib.h>
 #include <string.h>
