@@ -73,6 +73,10 @@ extern const struct kube_resource control_resources[N_CONTROL_KINDS];
 void control_enqueue(struct control *control, enum control_kind kind, const char *key,
                      int64_t in_ms);
 void control_enqueue_all(struct control *control, enum control_kind kind);
+/* Something waits for the next turn, not for a later time. */
+bool control_is_due(const struct control *control);
+/* Something is to be reconciled now. */
+bool control_queue_has_due(const struct control *control);
 void control_queue_init(struct control *control);
 void control_queue_fini(struct control *control);
 

@@ -19,7 +19,7 @@ static const char *what_holds(const struct control *control, const struct member
 		return NULL;
 	map_for_each (it, &control->world.members) {
 		const struct member *other = map_value(it);
-		if (other != member && !other->spec.deleting &&
+		if (other != member && !other->spec.deleting && other->clash == NULL &&
 		    strcmp(other->spec.network, group->name) == 0)
 			return NULL;
 	}

@@ -30,7 +30,7 @@ static void on_publish(void *arg)
 	if (!control->started || control->ads == NULL)
 		return;
 	/* the first mesh has every object in it, and the copies of the members */
-	if (control->mesh == NULL && map_len(&control->dirty) > 0) {
+	if (control->mesh == NULL && control_is_due(control)) {
 		loop_timer_set(&control->publish, 1);
 		return;
 	}

@@ -83,6 +83,17 @@ void control_enqueue(struct control *control, enum control_kind kind, const char
 	set_turn(control, now_ms);
 }
 
+bool control_is_due(const struct control *control)
+{
+	int64_t now_ms = loop_now_ms(control->loop);
+	map_for_each (it, &control->dirty) {
+		const struct dirty *dirty = map_value(it);
+		if (dirty->due_ms <= now_ms)
+			return true;
+	}
+	return false;
+}
+
 struct enqueue_all {
 	struct control *control;
 	enum control_kind kind;
@@ -101,6 +112,17 @@ void control_enqueue_all(struct control *control, enum control_kind kind)
 {
 	struct enqueue_all all = {control, kind};
 	reflector_for_each(control->reflectors[kind], enqueue_one, &all);
+}
+
+bool control_queue_has_due(const struct control *control)
+{
+	int64_t now_ms = loop_now_ms(control->loop);
+	map_for_each (it, &control->dirty) {
+		const struct dirty *dirty = map_value(it);
+		if (dirty->due_ms <= now_ms)
+			return true;
+	}
+	return false;
 }
 
 void control_queue_init(struct control *control)

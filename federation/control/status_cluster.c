@@ -125,6 +125,15 @@ static json_t *blocking(const struct member *member)
 	return list;
 }
 
+static struct status_line ready_line(const char *phase, const json_t *blocking)
+{
+	bool ready = strcmp(phase, "Ready") == 0;
+	const char *why =
+		json_str_at(json_array_get(blocking, 0), "message", "see the other conditions");
+	return (struct status_line){"Ready", ready, phase,
+	                            ready ? "its services are part of the mesh" : why};
+}
+
 json_t *status_cluster(const json_t *obj, const struct member *member,
                        const struct discovery_status *seen,
                        const struct status_certificate *certificate, struct status_now now)
@@ -132,23 +141,19 @@ json_t *status_cluster(const json_t *obj, const struct member *member,
 	char texts[3][TEXT_MAX];
 	json_t *conditions = status_conditions(obj);
 	const char *phase = status_phase(member, seen);
-	bool ready = strcmp(phase, "Ready") == 0;
+	json_t *blocks = blocking(member);
 	struct status_line lines[] = {
-		kubeconfig_line(member, texts[0]),
-		reachable_line(seen, texts[1]),
-		synced_line(seen, texts[2]),
-		installed_line(member),
-		{"Ready", ready, phase,
-	         ready ? "its services are part of the mesh" : "see the other conditions"},
+		kubeconfig_line(member, texts[0]), reachable_line(seen, texts[1]),
+		synced_line(seen, texts[2]),       installed_line(member),
+		ready_line(phase, blocks),
 	};
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
 		status_say(conditions, obj, &lines[i], now);
 	int64_t observed = seen != NULL ? seen->observed_wall_s : 0;
 	if (seen != NULL && seen->reachable)
 		observed -= observed % OBSERVED_STEP_S;
-	json_t *status =
-		json_pack("{ss so so so}", "phase", phase, "conditions", conditions, "observedAt",
-	                  status_time(observed), "blocking", blocking(member));
+	json_t *status = json_pack("{ss so so so}", "phase", phase, "conditions", conditions,
+	                           "observedAt", status_time(observed), "blocking", blocks);
 	if (seen != NULL) {
 		json_object_set_new(status, "uid", json_string(seen->uid));
 		json_object_set_new(status, "version", json_string(seen->version));
