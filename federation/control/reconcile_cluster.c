@@ -127,6 +127,9 @@ static struct status_certificate certificate_of(struct control *control,
 {
 	struct status_certificate certificate = {.serial = ""};
 	struct err err;
+	/* asking makes one, and it has just been deleted */
+	if (member->leave == MEMBER_GONE)
+		return certificate;
 	const struct cert_ca *ca = cert_store_cluster(control->store, member->spec.name,
 	                                              control_now(control).wall_s, &err);
 	if (ca == NULL) {
@@ -164,6 +167,7 @@ static void forget(struct control *control, const char *key)
 	ads_forget(control->ads, key);
 	world_remove_member(&control->world, key);
 	control_update_networks(control);
+	control_enqueue(control, KIND_MESH, "default", 0);
 }
 
 static void follow(struct control *control, struct member *member)

@@ -155,8 +155,11 @@ json_t *status_cluster(const json_t *obj, const struct member *member,
 	json_t *status = json_pack("{ss so so so}", "phase", phase, "conditions", conditions,
 	                           "observedAt", status_time(observed), "blocking", blocks);
 	if (seen != NULL) {
-		json_object_set_new(status, "uid", json_string(seen->uid));
-		json_object_set_new(status, "version", json_string(seen->version));
+		/* what is not known since a restart is left as it was */
+		if (seen->uid[0] != '\0')
+			json_object_set_new(status, "uid", json_string(seen->uid));
+		if (seen->version[0] != '\0')
+			json_object_set_new(status, "version", json_string(seen->version));
 		json_object_set_new(status, "services", json_integer((json_int_t)seen->services));
 		json_object_set_new(status, "endpoints", json_integer((json_int_t)seen->endpoints));
 	}
