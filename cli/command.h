@@ -46,6 +46,12 @@ void command_list(struct buf *out);
 int cli_fail(const struct err *err);
 
 /* The rows, one file a group. */
+int cmd_why(void *options);
+int cmd_help(void *options);
+int cmd_version(void *options);
+extern const struct options_spec cmd_why_spec;
+extern const struct options_spec cmd_help_spec;
+extern const struct options_spec cmd_version_spec;
 int cmd_lab_up(void *options);
 int cmd_lab_down(void *options);
 int cmd_lab_exec(void *options);

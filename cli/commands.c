@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "command.h"
+#include "common.h"
 
 const struct command commands[] = {
+	{"why", "where calls to a service go, and why", &cmd_why_spec, CLI_SIZE, cmd_why},
+	{"help", "on a cause, exit codes, a command", &cmd_help_spec, CLI_SIZE, cmd_help},
+	{"version", "which version this is", &cmd_version_spec, CLI_SIZE, cmd_version},
 	{"lab up", "three clusters on this machine, without Kubernetes", &cmd_lab_up_spec,
          CMD_LAB_SIZE, cmd_lab_up},
 	{"lab down", "end the lab and every process in it", &cmd_lab_down_spec, CMD_LAB_SIZE,

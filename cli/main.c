@@ -49,7 +49,7 @@ int main(int argc, char **argv)
 	log_set_level(LOG_WARN);
 	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
 		return print_list(argc < 2 ? stderr : stdout, argc < 2 ? EXIT_USAGE : EXIT_DONE);
-	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0) {
+	if (strcmp(argv[1], "--version") == 0) {
 		puts("fedway " FEDWAY_VERSION);
 		return EXIT_DONE;
 	}
