@@ -2,7 +2,7 @@
 /*
  * cert_client - gets a certificate from the control plane and keeps it fresh: first with the token
  * file, later with the certificate that is to be replaced, and with the token again when that one
- * is expired or refused. Key and certificate lie in dir with mode 0600. Loop thread.
+ * is expired or refused. Certificate and key lie in one file of mode 0600. Loop thread.
  *
  *   LOAD ──▶ GET ──▶ HAVE ── half of its life ──▶ GET ...
  *
@@ -27,7 +27,7 @@ struct cert_client_config {
 	const char *trust_file; /* roots, read anew for each connection */
 	const char *token_file; /* read anew for each request; NULL: only a stored certificate */
 	const char *cluster;
-	const char *dir;      /* holds tls.crt, tls.key; made if need be */
+	const char *dir;      /* holds tls.pem; made if need be */
 	int64_t ttl_s;        /* asked for; 0: CERT_LEAF_TTL_S */
 	int64_t retry_min_ms; /* 0: 1 s */
 	int64_t retry_max_ms; /* 0: 60 s */
@@ -38,8 +38,8 @@ struct cert_client_config {
 	void *arg;
 };
 
-/* A stored certificate that is still good is told by on_cert in a later turn. ERR_IO: dir;
- * ERR_INVALID: address or trust file. */
+/* A stored certificate of this cluster is told by on_cert in a later turn, even an expired one: it
+ * is better than none. ERR_IO: dir; ERR_INVALID, ERR_NOT_FOUND: address or trust file. */
 MUST_CHECK
 struct cert_client *cert_client_create(const struct cert_client_config *config, struct err *err);
 void cert_client_destroy(struct cert_client *client);
