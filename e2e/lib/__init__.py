@@ -15,4 +15,5 @@ objects  Kubernetes objects as plain dicts
 envoy    stock Envoy: what its admin interface says, and as a passthrough gateway
 istio    istiod and sidecars (pilot-agent with stock Envoy)
 gateway  our own fedway-gateway
+fedwayd  our own control plane, and our objects
 """

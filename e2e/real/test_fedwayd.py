@@ -1,0 +1,330 @@
+# SPDX-License-Identifier: Apache-2.0
+"""fedwayd with its hosted API, and real kube-apiservers as members: joining, what is seen and
+made, mistakes and their conditions, kills, leaving.
+
+The tests stand in order and share their clusters.
+"""
+
+import base64
+import json
+
+import pytest
+import yaml
+
+from lib import fedwayd, kube, objects, wait
+from lib.fedwayd import Fedwayd, condition, counts, is_true, phase
+
+HELLO = ("sample", "helloworld")
+NAMES = ("c1", "c2", "c3")
+ZONES = {"c1": ("region1", "zone1", "subzone1"), "c2": ("region1", "zone2", "subzone2"),
+         "c3": ("region2", "zone3", "subzone3")}
+
+
+def hello(name, address, ready=True, more=()):
+    """The objects of service helloworld in one member, all endpoints on node-1."""
+    where = [(f"helloworld-{i}", ip) for i, ip in enumerate((address, *more))]
+    return [
+        objects.namespace("sample"),
+        objects.node("node-1", *ZONES[name]),
+        objects.service("sample", "helloworld", [objects.port(5000, "tls-hello")]),
+        *[objects.pod("sample", pod, ip, {"app": "helloworld"}, "helloworld", "node-1", ready)
+          for pod, ip in where],
+        objects.endpoint_slice("sample", "helloworld", {"tls-hello": 5000}, [
+            objects.endpoint(ip, ready, ("sample", pod), "node-1") for pod, ip in where])]
+
+
+class Scene:
+    def __init__(self, lab):
+        self.lab = lab
+        etcd = kube.Etcd(lab, "172.30.0.2")
+        self.members = {name: kube.Cluster(lab, etcd, name, f"172.30.0.1{i}")
+                        for i, name in enumerate(NAMES, start=1)}
+        self.fedwayd = Fedwayd(lab.host("control", lab.wan, "172.30.0.30"))
+        for i, (name, member) in enumerate(self.members.items(), start=1):
+            member.wait_ready()
+            member.admin.wait("v1", "Namespace", None, "kube-system", bool)
+            member.admin.apply(*hello(name, f"10.201.0.1{i}"))
+        self.members["c1"].start_controllers()
+        self.fedwayd.wait_ready()
+
+    def joined(self, name, **options):
+        """Secret and Cluster of a member, each in a group of its own."""
+        secret = kubeconfig_secret(name, self.members[name].kubeconfig_of(kube.ADMIN_TOKEN))
+        return [secret, fedwayd.cluster(name, f"network-{name}",
+                                        locality="/".join(ZONES[name]), **options)]
+
+    def wait_counts(self, wanted, timeout=20.0):
+        return self.fedwayd.wait("MeshService", "helloworld", lambda obj: counts(obj) == wanted,
+                                 timeout, "sample")
+
+    def wait_phase(self, name, wanted, timeout=20.0):
+        return self.fedwayd.wait("Cluster", name, lambda obj: phase(obj) == wanted, timeout)
+
+
+def kubeconfig_secret(name, config):
+    text = config if isinstance(config, str) else yaml.safe_dump(config)
+    return objects.secret("default", name, {"kubeconfig": text})
+
+
+@pytest.fixture(scope="module")
+def scene(lab):
+    return Scene(lab)
+
+
+def test_what_is_applied_in_one_go_becomes_ready(scene):
+    control = scene.fedwayd
+    made = []
+    # the Secret last: an order in which nothing could work at once
+    for name in ("c1", "c2"):
+        secret, cluster = scene.joined(name)
+        made += [cluster, fedwayd.group(f"network-{name}"),
+                 fedwayd.gateway(f"gw-{name}", name, "192.0.2.1"), secret]
+    said = control.apply(*made)
+    assert said.count(" created\n") == len(made)
+    for name in ("c1", "c2"):
+        member = scene.members[name]
+        obj = scene.wait_phase(name, "Ready")
+        system = member.admin.get("v1", "Namespace", None, "kube-system")
+        assert obj["status"]["uid"] == system["metadata"]["uid"]
+        assert obj["status"]["version"] == "v1.36.3"
+        assert obj["status"]["services"] >= 1 and obj["status"]["endpoints"] >= 1
+        assert obj["status"]["observedAt"]
+        assert obj["status"]["certificate"]["serial"] and obj["status"]["certificate"]["notAfter"]
+    assert control.apply(*made).count(" unchanged\n") == len(made)
+
+
+def test_services_of_one_name_are_merged_and_counted(scene):
+    control = scene.fedwayd
+    service = scene.wait_counts({"c1": (1, 1), "c2": (1, 1)})
+    assert {c["cluster"]: c["network"] for c in service["status"]["clusters"]} == {
+        "c1": "network-c1", "c2": "network-c2"}
+    assert [(p["name"], p["port"]) for p in service["status"]["ports"]] == [("tls-hello", 5000)]
+    assert service["status"]["endpoints"] == "2/2"
+    namespace = control.admin.get("v1", "Namespace", None, "sample")
+    assert namespace["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "fedway"
+
+
+def test_a_change_in_a_member_arrives(scene):
+    c2 = scene.members["c2"]
+    c2.admin.apply(*hello("c2", "10.201.0.12", more=["10.201.0.22"]))
+    scene.wait_counts({"c1": (1, 1), "c2": (2, 2)})
+    c2.admin.apply(*hello("c2", "10.201.0.12", ready=False, more=["10.201.0.22"]))
+    scene.wait_counts({"c1": (1, 1), "c2": (0, 2)})
+    c2.admin.apply(*hello("c2", "10.201.0.12", more=["10.201.0.22"]))
+    scene.wait_counts({"c1": (1, 1), "c2": (2, 2)})
+
+
+def test_the_member_has_namespace_trust_and_accounts(scene):
+    for name in ("c1", "c2"):
+        admin = scene.members[name].admin
+        namespace = admin.get("v1", "Namespace", None, "fedway-system")
+        trust = admin.get("v1", "ConfigMap", "fedway-system", "fedway-trust")
+        assert trust["data"]["roots.pem"].startswith("-----BEGIN CERTIFICATE-----")
+        assert trust["data"]["roots.pem"] == (
+            scene.fedwayd.data / "certs" / "roots.pem").read_text()
+        assert trust["data"]["xdsAddress"] == scene.fedwayd.xds_address
+        accounts = [admin.get("v1", "ServiceAccount", "fedway-system", account)
+                    for account in ("fedway-probe", f"fedway-gateway-gw-{name}")]
+        probe = admin.get("v1", "Service", "fedway-system", "fedway-probe")
+        for obj in (namespace, trust, probe, *accounts):
+            labels = obj["metadata"]["labels"]
+            assert labels["app.kubernetes.io/managed-by"] == "fedway"
+            assert labels["fedway.io/cluster"] == name
+
+
+def test_what_is_deleted_there_by_hand_comes_back(scene):
+    admin = scene.members["c2"].admin
+    control = scene.fedwayd
+    control.apply(fedwayd.gateway("gw-c2b", "c2", "192.0.2.3"))
+    admin.wait("v1", "ServiceAccount", "fedway-system", "fedway-gateway-gw-c2b", bool)
+    control.kubectl("delete", "ewg", "gw-c2b")
+    with pytest.raises(kube.ApiError):
+        control.get("EastWestGateway", "gw-c2b")
+
+
+BROKEN = {
+    "nonsense": ("{{{", "default/broken: "),
+    "no-clusters": ("apiVersion: v1\nkind: Config\n", ""),
+    "exec": ({"apiVersion": "v1", "kind": "Config", "current-context": "x",
+              "clusters": [{"name": "x", "cluster": {"server": "https://172.30.0.11:6443"}}],
+              "users": [{"name": "x", "user": {"exec": {"command": "sh"}}}],
+              "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}]}, "it runs a command"),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(BROKEN))
+def test_a_broken_kubeconfig_is_told_and_harms_only_its_cluster(scene, kind):
+    text, word = BROKEN[kind]
+    control = scene.fedwayd
+    control.apply(fedwayd.cluster("broken", "network-broken"), kubeconfig_secret("broken", text))
+    obj = control.wait("Cluster", "broken", lambda obj: phase(obj) == "Failed")
+    said = [c["message"] for c in obj["status"]["conditions"] if c["status"] == "False"]
+    assert any(word in message for message in said), said
+    assert phase(control.get("Cluster", "c1")) == phase(control.get("Cluster", "c2")) == "Ready"
+    control.kubectl("annotate", "fcl", "broken", "fedway.io/drain-seconds=0")
+    control.kubectl("delete", "fcl/broken", "secret/broken", "--timeout=20s")
+
+
+def test_a_missing_secret_is_waited_for_and_a_refused_token_is_named(scene):
+    control = scene.fedwayd
+    c3 = scene.members["c3"]
+    secret, cluster = scene.joined("c3", annotations={"fedway.io/drain-seconds": "0"})
+    control.apply(cluster)
+    obj = scene.wait_phase("c3", "Pending")
+    assert "default/c3" in json.dumps(obj["status"])
+    control.apply(kubeconfig_secret("c3", c3.kubeconfig_of("no-such-token")))
+    control.wait("Cluster", "c3", lambda obj: "nauthorized" in json.dumps(obj["status"])
+                 or "401" in json.dumps(obj["status"]))
+    control.apply(secret, fedwayd.group("network-c3"), fedwayd.gateway("gw-c3", "c3", "192.0.2.5"))
+    scene.wait_phase("c3", "Ready")
+    scene.wait_counts({"c1": (1, 1), "c2": (2, 2), "c3": (1, 1)})
+
+
+def test_two_clusters_for_one_real_one(scene):
+    control = scene.fedwayd
+    config = scene.members["c1"].kubeconfig_of(kube.ADMIN_TOKEN)
+    control.apply(kubeconfig_secret("twin", config), fedwayd.cluster(
+        "twin", "network-c1", annotations={"fedway.io/drain-seconds": "0"}))
+    obj = scene.wait_phase("twin", "Failed")
+    assert "'c1' is the same real cluster" in condition(obj, "Ready")["message"]
+    assert phase(control.get("Cluster", "c1")) == "Ready"
+    assert counts(control.get("MeshService", "helloworld", "sample")) == {
+        "c1": (1, 1), "c2": (2, 2), "c3": (1, 1)}
+    control.kubectl("delete", "fcl/twin", "secret/twin", "--timeout=20s")
+    # what belongs to c1 is still there
+    admin = scene.members["c1"].admin
+    assert admin.get("v1", "ConfigMap", "fedway-system", "fedway-trust")
+
+
+def stable(control):
+    """What a restart must not change, by kind and name."""
+    found = {}
+    for kind in ("Cluster", "NetworkGroup", "EastWestGateway", "MeshService", "Mesh"):
+        for obj in control.admin.list("fedway.io/v1alpha1", kind):
+            status = obj.get("status", {})
+            key = (kind, obj["metadata"].get("namespace"), obj["metadata"]["name"])
+            found[key] = (obj["metadata"]["uid"], obj["spec"] if "spec" in obj else None,
+                          status.get("certificate"), status.get("clusters"), status.get("uid"))
+    return found
+
+
+def test_a_killed_fedwayd_comes_back_with_everything(scene):
+    control = scene.fedwayd
+    before = stable(control)
+    watched = control.get("MeshService", "helloworld", "sample")["metadata"]["resourceVersion"]
+    control.kill()
+    # meanwhile the world goes on
+    scene.members["c2"].admin.apply(*hello("c2", "10.201.0.12", more=["10.201.0.22",
+                                                                      "10.201.0.32"]))
+    control.start().wait_ready()
+    scene.wait_counts({"c1": (1, 1), "c2": (3, 3), "c3": (1, 1)})
+    scene.members["c2"].admin.apply(*hello("c2", "10.201.0.12", more=["10.201.0.22"]))
+    scene.wait_counts({"c1": (1, 1), "c2": (2, 2), "c3": (1, 1)})
+    for name in NAMES:
+        scene.wait_phase(name, "Ready")
+    assert stable(control) == before
+    # never an empty or partial state in between
+    seen = []
+    for _, obj in control.admin.watch("fedway.io/v1alpha1", "MeshService", "sample", 2,
+                                      resourceVersion=watched):
+        seen.append(counts(obj))
+    assert seen and all(set(one) == {"c1", "c2", "c3"} and one["c1"] == (1, 1) for one in seen)
+
+
+def test_a_dead_api_server_leaves_its_counts_also_over_a_restart(scene):
+    control = scene.fedwayd
+    c3 = scene.members["c3"]
+    wanted = {"c1": (1, 1), "c2": (2, 2), "c3": (1, 1)}
+    c3.daemon.kill()
+    obj = scene.wait_phase("c3", "Degraded")
+    assert obj["status"]["observedAt"]
+    assert counts(control.get("MeshService", "helloworld", "sample")) == wanted
+    control.kill()
+    control.start().wait_ready()
+    scene.wait_phase("c3", "Degraded")
+    assert counts(control.get("MeshService", "helloworld", "sample")) == wanted
+    assert phase(control.get("Cluster", "c1")) == "Ready"
+    c3.start()
+    c3.wait_ready()
+    scene.wait_phase("c3", "Ready", 60)
+    assert counts(control.get("MeshService", "helloworld", "sample")) == wanted
+
+
+def test_groups_say_what_they_are_made_of(scene):
+    control = scene.fedwayd
+    obj = control.wait("NetworkGroup", "network-c1", lambda obj: obj["status"].get("addresses"))
+    assert obj["status"]["clusters"] == ["c1"] and obj["status"]["gateways"] == ["gw-c1"]
+    # nobody answers at 192.0.2.1
+    assert not is_true(obj, "Joined")
+    assert condition(obj, "Joined")["reason"] == "Blocked"
+    gateway = control.get("EastWestGateway", "gw-c1")
+    assert condition(gateway, "Ready")["reason"] == "NotConnected"
+
+
+def test_the_last_cluster_of_a_joined_group_is_held_until_the_group_has_left(scene):
+    control = scene.fedwayd
+    control.kubectl("annotate", "fcl", "c1", "fedway.io/drain-seconds=0")
+    control.kubectl("delete", "fcl", "c1", "--wait=false")
+    obj = control.wait("Cluster", "c1", lambda obj: obj["status"]["blocking"])
+    assert "network-c1" in json.dumps(obj["status"]["blocking"])
+    assert counts(control.get("MeshService", "helloworld", "sample"))["c1"] == (1, 1)
+    control.kubectl("patch", "ng", "network-c1", "--type=merge", "-p",
+                    '{"spec":{"interconnect":{"joined":false}}}')
+    control.kubectl("wait", "--for=delete", "fcl/c1", "--timeout=30s")
+
+
+def test_leaving_leaves_nothing_behind(scene):
+    control = scene.fedwayd
+    admin = scene.members["c1"].admin
+    scene.wait_counts({"c2": (2, 2), "c3": (1, 1)})
+    wait.until(lambda: gone(admin, "v1", "Namespace", None, "fedway-system"), 30,
+               "fedway-system is gone")
+    for kind in ("Service", "ConfigMap", "ServiceAccount", "Secret"):
+        assert not admin.list("v1", kind, labelSelector="app.kubernetes.io/managed-by=fedway")
+    # what is not ours is there
+    assert admin.get("v1", "Service", "sample", "helloworld")
+    assert not (control.data / "certs" / "clusters" / "c1.pem").exists()
+    copies = [path.name for path in (control.data / "members").iterdir()]
+    assert not [name for name in copies if name.startswith("c1")], copies
+
+
+def gone(client, *identity):
+    try:
+        client.get(*identity)
+    except kube.ApiError as error:
+        return error.code == 404
+    return False
+
+
+def test_what_has_left_may_join_again_with_a_new_intermediate(scene):
+    control = scene.fedwayd
+    control.apply(*scene.joined("c1"), fedwayd.group("network-c1"))
+    obj = scene.wait_phase("c1", "Ready")
+    assert obj["status"]["certificate"]["serial"]
+    scene.wait_counts({"c1": (1, 1), "c2": (2, 2), "c3": (1, 1)})
+    scene.members["c1"].admin.wait("v1", "ConfigMap", "fedway-system", "fedway-trust", bool)
+
+
+def test_kubectl_tables_say_it(scene):
+    for version in ("1.32", "1.37"):
+        said = scene.fedwayd.kubectl("get", "fcl", version=version).stdout
+        rows = {line.split()[0]: line.split()[1:] for line in said.splitlines()}
+        assert rows["c2"][:3] == ["network-c2", "Ready", "v1.36.3"]
+        said = scene.fedwayd.kubectl("get", "msvc", "-A", version=version).stdout
+        assert "c2,c3,c1" in said and "4/4" in said
+
+
+def test_keys_stay_inside(scene):
+    """No private key or token is in the log or in any status."""
+    control = scene.fedwayd
+    log = control.daemon.log.read_text()
+    everything = json.dumps([control.admin.list("fedway.io/v1alpha1", kind)
+                             for kind in ("Cluster", "EastWestGateway", "Mesh")])
+    for text in (log, everything):
+        assert "PRIVATE KEY" not in text and kube.ADMIN_TOKEN not in text
+        assert base64.b64encode(kube.ADMIN_TOKEN.encode()).decode() not in text
+
+
+def test_it_ends_when_told(scene):
+    assert scene.fedwayd.daemon.stop() == 0
+    assert not scene.fedwayd.daemon.lines("ERROR: |runtime error")
