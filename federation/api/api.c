@@ -20,11 +20,14 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/net.h"
+#include "certs/api_ca.h"
 #include "kube/meta.h"
 #include "kube/status.h"
 
 enum {
-	NAMES_MAX = 64
+	NAMES_MAX = 64,
+	RENEWAL_CHECK_MS = 3600 * 1000,
+	RENEWAL_AGE_S = CERT_API_TTL_S / 2
 };
 
 struct api {
@@ -36,6 +39,11 @@ struct api {
 	struct addr addr;
 	char *kubeconfig;
 	char *data_dir;
+	char *names[NAMES_MAX]; /* hosts that the certificate carries */
+	size_t n_names;
+	char *url; /* of the kubeconfig */
+	int64_t issued_s;
+	struct loop_timer renewal;
 };
 
 /* --- the store -------------------------------------------------------------------------------- */
@@ -115,44 +123,30 @@ static bool is_any(const struct addr *addr)
 	       (ip_parse(STR_LIT("0.0.0.0"), &any4) && ip_eq(&addr->ip, &any4));
 }
 
-/* Host names that the certificate carries; each is owned. */
-static size_t collect_names(const struct api *api, const struct api_options *options,
-                            char *names[NAMES_MAX])
+static void collect_names(struct api *api, const struct api_options *options)
 {
 	static const char *const always[] = {"localhost", "127.0.0.1", "::1", "kubernetes",
 	                                     "kubernetes.default.svc"};
 	char text[IP_TEXT_MAX];
 	char host[256];
-	size_t n = 0;
 	for (size_t i = 0; i < N_ELEMS(always); i++)
-		names[n++] = xstrdup(always[i]);
+		api->names[api->n_names++] = xstrdup(always[i]);
 	if (!is_any(&api->addr))
-		names[n++] = xstrdup(ip_format(&api->addr.ip, text));
+		api->names[api->n_names++] = xstrdup(ip_format(&api->addr.ip, text));
 	else if (gethostname(host, sizeof(host)) == 0)
-		names[n++] = xstrdup(host);
-	for (size_t i = 0; i < options->n_advertise && n < NAMES_MAX; i++)
-		names[n++] = host_of(options->advertise[i]);
-	return n;
+		api->names[api->n_names++] = xstrdup(host);
+	for (size_t i = 0; i < options->n_advertise && api->n_names < NAMES_MAX; i++)
+		api->names[api->n_names++] = host_of(options->advertise[i]);
 }
 
-static bool open_pki(struct api *api, const struct api_options *options, struct err *err)
+static void make_url(struct api *api, const struct api_options *options)
 {
-	char *names[NAMES_MAX];
-	size_t n = collect_names(api, options, names);
-	struct api_pki_options pki = {.data_dir = api->data_dir,
-	                              .names = (const char *const *)names,
-	                              .n_names = n,
-	                              .now_s = clock_wall_s()};
-	bool ok = api_pki_open(&pki, &api->pki, err);
-	for (size_t i = 0; i < n; i++)
-		free(names[i]);
-	if (!ok)
-		return false;
-	api->core.ca_pem = xstrdup(api->pki.serving_ca_pem);
-	api->core.admin_token = xstrdup(api->pki.admin_token);
-	api->tokens = api_tokens_create(str_from(api->pki.token_key_pem), err);
-	api->core.tokens = api->tokens;
-	return api->tokens != NULL;
+	char text[ADDR_TEXT_MAX];
+	struct addr addr = api->addr;
+	if (is_any(&addr))
+		IGNORE(ip_parse(STR_LIT("127.0.0.1"), &addr.ip)); /* a literal parses */
+	api->url = xasprintf("https://%s", options->n_advertise > 0 ? options->advertise[0]
+	                                                            : addr_format(&addr, text));
 }
 
 static bool open_tls(struct api *api, struct err *err)
@@ -164,24 +158,56 @@ static bool open_tls(struct api *api, struct err *err)
 		.alpn = "h2,http/1.1",
 		.peer = TLS_PEER_REQUESTED,
 	};
-	api->tls = tls_server_create(&config, err);
-	return api->tls != NULL;
+	struct tls_ctx *tls = tls_server_create(&config, err);
+	if (tls == NULL)
+		return false;
+	tls_ctx_unref(api->tls);
+	api->tls = tls;
+	return true;
 }
 
-static bool write_kubeconfig(struct api *api, const struct api_options *options, struct err *err)
+/* Fresh certificates, a context and a kubeconfig with them. */
+static bool issue(struct api *api, struct err *err)
 {
-	char text[ADDR_TEXT_MAX];
-	struct addr addr = api->addr;
-	if (is_any(&addr))
-		IGNORE(ip_parse(STR_LIT("127.0.0.1"), &addr.ip)); /* a literal parses */
-	char *server = xasprintf("https://%s", options->n_advertise > 0 ? options->advertise[0]
-	                                                                : addr_format(&addr, text));
-	char *config = api_pki_kubeconfig(&api->pki, server);
-	api->kubeconfig = xasprintf("%s/admin.kubeconfig", api->data_dir);
+	struct api_pki_options options = {.data_dir = api->data_dir,
+	                                  .names = (const char *const *)api->names,
+	                                  .n_names = api->n_names,
+	                                  .now_s = clock_wall_s()};
+	api_pki_fini(&api->pki);
+	if (!api_pki_open(&options, &api->pki, err) || !open_tls(api, err))
+		return false;
+	char *config = api_pki_kubeconfig(&api->pki, api->url);
 	bool ok = file_save(api->kubeconfig, str_from(config), 0600, err);
 	free(config);
-	free(server);
+	api->issued_s = options.now_s;
 	return ok;
+}
+
+static void on_renewal(void *arg)
+{
+	struct api *api = arg;
+	struct err err;
+	if (clock_wall_s() - api->issued_s > RENEWAL_AGE_S) {
+		if (issue(api, &err))
+			api_server_set_tls(api->server, api->tls);
+		else
+			log_error("api", "certificates are not renewed: %s", err.msg);
+	}
+	loop_timer_set(&api->renewal, RENEWAL_CHECK_MS);
+}
+
+static bool open_identity(struct api *api, const struct api_options *options, struct err *err)
+{
+	collect_names(api, options);
+	make_url(api, options);
+	api->kubeconfig = xasprintf("%s/admin.kubeconfig", api->data_dir);
+	if (!issue(api, err))
+		return false;
+	api->core.ca_pem = xstrdup(api->pki.serving_ca_pem);
+	api->core.admin_token = xstrdup(api->pki.admin_token);
+	api->tokens = api_tokens_create(str_from(api->pki.token_key_pem), err);
+	api->core.tokens = api->tokens;
+	return api->tokens != NULL;
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -199,8 +225,7 @@ static bool start(struct api *api, struct loop *loop, const struct api_options *
 	int fd = net_listen_text(listen, &api->addr, err);
 	if (fd < 0)
 		return false;
-	if (!open_pki(api, options, err) || !open_tls(api, err) ||
-	    !write_kubeconfig(api, options, err)) {
+	if (!open_identity(api, options, err)) {
 		close(fd);
 		return false;
 	}
@@ -210,6 +235,8 @@ static bool start(struct api *api, struct loop *loop, const struct api_options *
 	struct api_server_options server = {
 		.loop = loop, .core = &api->core, .fd = fd, .tls = api->tls};
 	api->server = api_server_create(&server);
+	loop_timer_init(&api->renewal, loop, on_renewal, api);
+	loop_timer_set(&api->renewal, RENEWAL_CHECK_MS);
 	return true;
 }
 
@@ -237,6 +264,10 @@ void api_destroy(struct api *api)
 	api_tokens_destroy(api->tokens);
 	api_pki_fini(&api->pki);
 	tls_ctx_unref(api->tls);
+	loop_timer_fini(&api->renewal);
+	for (size_t i = 0; i < api->n_names; i++)
+		free(api->names[i]);
+	free(api->url);
 	free(api->kubeconfig);
 	free(api->data_dir);
 	free(api);

@@ -23,6 +23,8 @@ struct api_server_options {
 struct api_server *api_server_create(const struct api_server_options *options);
 void api_server_destroy(struct api_server *server);
 
+/* New connections use it; a reference is taken. */
+void api_server_set_tls(struct api_server *server, struct tls_ctx *tls);
 /* Replies that waited for the disk, then watchers. */
 void api_server_on_durable(struct api_server *server, uint64_t rev);
 /* The disk refuses: what waits for it is told so. */

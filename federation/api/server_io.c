@@ -30,6 +30,7 @@ struct api_server {
 	struct loop *loop;
 	struct api_core *core;
 	struct http_server *http;
+	struct http_listener *listener;
 	struct list exchanges; /* every one that is open */
 	struct list waiting;   /* for the disk, in order of arrival */
 	struct loop_timer tick;
@@ -429,10 +430,15 @@ struct api_server *api_server_create(const struct api_server_options *options)
 	loop_timer_init(&server->tick, options->loop, on_tick, server);
 	loop_timer_init(&server->chores, options->loop, on_chores, server);
 	server->http = http_server_create(&config);
-	http_server_listen(server->http, options->fd, options->tls);
+	server->listener = http_server_listen(server->http, options->fd, options->tls);
 	loop_timer_set(&server->tick, TICK_MS);
 	api_server_kick(server);
 	return server;
+}
+
+void api_server_set_tls(struct api_server *server, struct tls_ctx *tls)
+{
+	http_listener_set_tls(server->listener, tls);
 }
 
 void api_server_destroy(struct api_server *server)

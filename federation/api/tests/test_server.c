@@ -338,6 +338,49 @@ static void objects_are_ensured_from_inside(void **state)
 	json_decref(obj);
 }
 
+static void on_broken(struct http_call *call, const struct http_response *response,
+                      const struct err *err, void *arg)
+{
+	struct result *result = arg;
+	(void)call;
+	(void)response;
+	(void)err;
+	result->done = true;
+}
+
+static void a_stop_ends_what_is_open(void **state)
+{
+	struct world *world = *state;
+	char address[ADDR_TEXT_MAX];
+	struct addr addr = api_addr(world->api);
+	char *url = xasprintf("https://%s" CONFIGS "?watch=1", addr_format(&addr, address));
+	struct result result = {.done = false};
+	buf_init(&result.body, 16 << 20);
+	struct http_call_config config = {.method = "GET",
+	                                  .url = url,
+	                                  .on_data = on_data,
+	                                  .on_done = on_broken,
+	                                  .arg = &result};
+	http_client_send(world->client, &config);
+	while (result.body.len == 0)
+		loop_run_once(world->loop, 1000);
+	/* A write that is accepted and not yet answered. */
+	json_t *obj = json_pack("{s:s, s:s, s:{s:s, s:s}}", "apiVersion", "v1", "kind", "ConfigMap",
+	                        "metadata", "name", "last", "namespace", "default");
+	struct err err;
+	assert_true(api_ensure(world->api, obj, &err));
+	api_destroy(world->api);
+	world->api = NULL;
+	while (!result.done)
+		loop_run_once(world->loop, 1000);
+	stop(world);
+	start(world);
+	json_decref(ask(world, "GET", CONFIGS "/last", NULL, 200));
+	json_decref(obj);
+	buf_fini(&result.body);
+	free(url);
+}
+
 static void a_busy_address_is_told(void **state)
 {
 	struct world *world = *state;
@@ -366,6 +409,7 @@ int main(void)
 		cmocka_unit_test(without_credentials_there_is_only_health),
 		cmocka_unit_test(answers_come_now_later_or_not),
 		cmocka_unit_test(objects_are_ensured_from_inside),
+		cmocka_unit_test(a_stop_ends_what_is_open),
 		cmocka_unit_test(a_busy_address_is_told),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
