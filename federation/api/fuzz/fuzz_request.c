@@ -19,17 +19,17 @@ enum {
 
 static const char definition[] =
 	"{\"metadata\":{\"name\":\"ws.x.io\"},\"spec\":{\"group\":\"x.io\",\"scope\":"
-        "\"Namespaced\","
+	"\"Namespaced\","
 	"\"names\":{\"plural\":\"ws\",\"kind\":\"W\"},\"versions\":[{\"name\":\"v1\",\"served\":"
-        "true,"
+	"true,"
 	"\"storage\":true,\"subresources\":{\"status\":{}},\"schema\":{\"openAPIV3Schema\":{"
-        "\"type\":"
+	"\"type\":"
 	"\"object\",\"properties\":{\"spec\":{\"type\":\"object\",\"properties\":{\"n\":{\"type\":"
 	"\"integer\",\"minimum\":1,\"default\":2},\"s\":{\"type\":\"string\",\"pattern\":\"^a+$\"},"
 	"\"l\":{\"type\":\"array\",\"x-kubernetes-list-type\":\"map\",\"x-kubernetes-list-map-"
-        "keys\":"
+	"keys\":"
 	"[\"k\"],\"items\":{\"type\":\"object\",\"properties\":{\"k\":{\"type\":\"string\"}}}},"
-        "\"any\":"
+	"\"any\":"
 	"{\"x-kubernetes-preserve-unknown-fields\":true}}}}}}}]}}";
 
 static void send(struct api_core *core, const struct api_request *source)
