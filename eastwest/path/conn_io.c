@@ -12,7 +12,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/macros.h"
-#include "path/worker_priv.h"
+#include "path/path_io.h"
 
 /* --- end -------------------------------------------------------------------------------------- */
 

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/macros.h"
-#include "path/worker_priv.h"
+#include "path/path_io.h"
 
 static void dial_next(struct ew_conn *conn);
 

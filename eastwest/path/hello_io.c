@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 
 #include "base/alloc.h"
-#include "path/worker_priv.h"
+#include "path/path_io.h"
 
 /* Puts len bytes that lie in the worker's buffer into memory of the connection's own. */
 static void keep(struct ew_conn *conn, const uint8_t *data, uint32_t len, uint32_t cap)

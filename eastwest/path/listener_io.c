@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/macros.h"
-#include "path/worker_priv.h"
+#include "path/path_io.h"
 
 static bool is_out_of_descriptors(int errnum)
 {

@@ -14,7 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "path/worker_priv.h"
+#include "path/path_io.h"
 
 /* Another thread's wish. */
 struct message {

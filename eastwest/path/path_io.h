@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * worker_priv - what the files of a worker share: worker_io.c (thread, messages, table),
+ * path_io - what the files of a worker share: worker_io.c (thread, messages, table),
  * listener_io.c (accept), conn_io.c (relay and end), hello_io.c, dial_io.c (upstreams), and nobody
  * else.
  *
