@@ -47,9 +47,11 @@ int cli_fail(const struct err *err);
 
 /* The rows, one file a group. */
 int cmd_why(void *options);
+int cmd_get(void *options);
 int cmd_help(void *options);
 int cmd_version(void *options);
 extern const struct options_spec cmd_why_spec;
+extern const struct options_spec cmd_get_spec;
 extern const struct options_spec cmd_help_spec;
 extern const struct options_spec cmd_version_spec;
 int cmd_lab_up(void *options);

@@ -4,6 +4,7 @@
 
 const struct command commands[] = {
 	{"why", "where calls to a service go, and why", &cmd_why_spec, CLI_SIZE, cmd_why},
+	{"get", "objects, as kubectl shows them", &cmd_get_spec, CLI_SIZE, cmd_get},
 	{"help", "on a cause, exit codes, a command", &cmd_help_spec, CLI_SIZE, cmd_help},
 	{"version", "which version this is", &cmd_version_spec, CLI_SIZE, cmd_version},
 	{"lab up", "three clusters on this machine, without Kubernetes", &cmd_lab_up_spec,

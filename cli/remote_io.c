@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Requests go through the Kubernetes client, or, where the form of the answer is asked for, through
+ * an HTTP client of its own; the loop runs until the answer is there.
+ */
+#include "command.h"
+#include "remote.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/http_client.h"
+#include "base/json.h"
+#include "kube/client.h"
+#include "kube/reflector.h"
+#include "kube/status.h"
+
+#define TABLE_FORM "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
+
+struct remote {
+	struct kubeconfig config;
+	struct loop *loop;
+	struct kube_client *client;
+	struct http_client *http;
+	int64_t took_ms;
+	/* of the request under way */
+	bool done;
+	json_t *answer;
+	struct err err;
+};
+
+/* --- opening ---------------------------------------------------------------------------------- */
+
+static struct remote *open_config(struct kubeconfig *config, struct err *err)
+{
+	struct remote *remote = xcalloc(1, sizeof(*remote));
+	remote->config = *config;
+	remote->loop = loop_create();
+	struct kube_client_options options = {.loop = remote->loop,
+	                                      .timeout_ms = REMOTE_REQUEST_MS};
+	struct http_client_config http = {
+		.loop = remote->loop,
+		.roots_pem = str_from(config->ca_pem),
+		.cert_pem = str_from(config->cert_pem),
+		.key_pem = str_from(config->key_pem),
+		.bearer_token = config->token,
+		.server_name = config->tls_server_name,
+		.proxy_url = config->proxy_url,
+		.insecure = config->insecure,
+	};
+	remote->client = kube_client_create(&remote->config, &options, err);
+	remote->http = remote->client != NULL ? http_client_create(&http, err) : NULL;
+	if (remote->http != NULL)
+		return remote;
+	remote_close(remote);
+	return NULL;
+}
+
+void remote_close(struct remote *remote)
+{
+	if (remote == NULL)
+		return;
+	kube_client_destroy(remote->client);
+	http_client_destroy(remote->http);
+	loop_destroy(remote->loop);
+	kubeconfig_fini(&remote->config);
+	free(remote);
+}
+
+struct remote *remote_open_file(const char *path, const char *context, struct err *err)
+{
+	struct kubeconfig config;
+	if (!kubeconfig_load(path, context, &config, err))
+		return NULL;
+	return open_config(&config, err);
+}
+
+/* The usual file; with --server it may be missing. Owned. */
+static char *usual_file(const struct cli_common *common)
+{
+	const char *env = getenv("KUBECONFIG");
+	const char *home = getenv("HOME");
+	if (common->kubeconfig != NULL)
+		return xstrdup(common->kubeconfig);
+	if (env != NULL && env[0] != '\0')
+		return xstrndup(env, strcspn(env, ":"));
+	return xasprintf("%s/.kube/config", home != NULL ? home : "");
+}
+
+static void replace(char **field, const char *value)
+{
+	if (value == NULL)
+		return;
+	free(*field);
+	*field = xstrdup(value);
+}
+
+static bool apply_options(const struct cli_common *common, struct kubeconfig *config,
+                          struct err *err)
+{
+	struct buf pem CLEANUP(buf_fini);
+	buf_init(&pem, KUBECONFIG_PEM_MAX);
+	replace(&config->server, common->server);
+	replace(&config->token, common->token);
+	if (common->ca_file != NULL) {
+		if (!file_load(common->ca_file, &pem, err))
+			return err_wrap(err, "--certificate-authority");
+		replace(&config->ca_pem, buf_text(&pem));
+	}
+	if (common->insecure) {
+		free(config->ca_pem);
+		config->ca_pem = NULL;
+		config->insecure = true;
+	}
+	return true;
+}
+
+struct remote *remote_open(const struct cli_common *common, struct err *err)
+{
+	struct kubeconfig config = {0};
+	char *path CLEANUP(free_ptr) = usual_file(common);
+	bool needed = common->server == NULL || common->kubeconfig != NULL;
+	if (!kubeconfig_load(path, common->context, &config, err)) {
+		config = (struct kubeconfig){0};
+		if (needed) {
+			err_wrap(err, "cannot tell where the control plane is; give --kubeconfig "
+			              "DATA-DIR/admin.kubeconfig");
+			return NULL;
+		}
+	}
+	if (!apply_options(common, &config, err)) {
+		kubeconfig_fini(&config);
+		return NULL;
+	}
+	return open_config(&config, err);
+}
+
+const char *remote_server(const struct remote *remote)
+{
+	return remote->config.server;
+}
+
+char *remote_kubeconfig(const struct remote *remote)
+{
+	return kubeconfig_format(&remote->config);
+}
+
+int64_t remote_took_ms(const struct remote *remote)
+{
+	return remote->took_ms;
+}
+
+/* --- one request ------------------------------------------------------------------------------ */
+
+static void on_answer(json_t *answer, const struct err *err, void *arg)
+{
+	struct remote *remote = arg;
+	remote->done = true;
+	remote->answer = answer != NULL ? json_incref(answer) : NULL;
+	if (err != NULL)
+		remote->err = *err;
+	loop_stop(remote->loop);
+}
+
+/* Runs until the request has ended; the answer is the caller's. */
+static json_t *await(struct remote *remote, int64_t began_ms, struct err *err)
+{
+	while (!remote->done)
+		loop_run(remote->loop);
+	json_t *answer = remote->answer;
+	remote->took_ms = loop_now_ms(remote->loop) - began_ms;
+	remote->done = false;
+	remote->answer = NULL;
+	if (answer == NULL)
+		*err = remote->err;
+	return answer;
+}
+
+json_t *remote_get(struct remote *remote, const struct kube_ref *ref, struct err *err)
+{
+	int64_t began_ms = loop_now_ms(remote->loop);
+	kube_client_get(remote->client, ref, on_answer, remote);
+	return await(remote, began_ms, err);
+}
+
+json_t *remote_get_path(struct remote *remote, const char *path, struct err *err)
+{
+	int64_t began_ms = loop_now_ms(remote->loop);
+	kube_client_get_path(remote->client, path, on_answer, remote);
+	return await(remote, began_ms, err);
+}
+
+json_t *remote_list(struct remote *remote, const struct kube_ref *ref, const char *selector,
+                    struct err *err)
+{
+	int64_t began_ms = loop_now_ms(remote->loop);
+	struct kube_list_options options = {.label_selector = selector};
+	kube_client_list(remote->client, ref, &options, on_answer, remote);
+	return await(remote, began_ms, err);
+}
+
+json_t *remote_create(struct remote *remote, const struct kube_ref *ref, const json_t *obj,
+                      struct err *err)
+{
+	int64_t began_ms = loop_now_ms(remote->loop);
+	kube_client_create_object(remote->client, ref, obj, on_answer, remote);
+	return await(remote, began_ms, err);
+}
+
+json_t *remote_apply(struct remote *remote, const struct kube_ref *ref, const json_t *obj,
+                     struct err *err)
+{
+	int64_t began_ms = loop_now_ms(remote->loop);
+	kube_client_apply(remote->client, ref, obj, on_answer, remote);
+	return await(remote, began_ms, err);
+}
+
+json_t *remote_patch(struct remote *remote, const struct kube_ref *ref, const json_t *patch,
+                     struct err *err)
+{
+	int64_t began_ms = loop_now_ms(remote->loop);
+	kube_client_patch(remote->client, ref, patch, on_answer, remote);
+	return await(remote, began_ms, err);
+}
+
+bool remote_delete(struct remote *remote, const struct kube_ref *ref, struct err *err)
+{
+	int64_t began_ms = loop_now_ms(remote->loop);
+	kube_client_delete(remote->client, ref, NULL, on_answer, remote);
+	json_t *answer = await(remote, began_ms, err);
+	json_decref(answer);
+	return answer != NULL;
+}
+
+/* --- requests in a form of their own ---------------------------------------------------------- */
+
+static void on_done(struct http_call *call, const struct http_response *response,
+                    const struct err *err, void *arg)
+{
+	struct remote *remote = arg;
+	(void)call;
+	remote->done = true;
+	if (response == NULL) {
+		remote->err = *err;
+	} else {
+		remote->answer = json_parse(response->body, &remote->err);
+		if (response->status >= 300) {
+			IGNORE(kube_status_to_err(remote->answer, response->status, &remote->err));
+			json_decref(remote->answer);
+			remote->answer = NULL;
+		}
+	}
+	loop_stop(remote->loop);
+}
+
+static json_t *exchange(struct remote *remote, const char *method, const char *path,
+                        const json_t *obj, struct err *err)
+{
+	struct http_fields fields = HTTP_FIELDS_EMPTY;
+	char *url CLEANUP(free_ptr) = xasprintf("%s%s", remote->config.server, path);
+	char *body CLEANUP(free_ptr) = obj != NULL ? json_format(obj) : xstrdup("");
+	int64_t began_ms = loop_now_ms(remote->loop);
+	IGNORE(!http_fields_add_text(&fields, "accept", TABLE_FORM));
+	if (obj != NULL)
+		IGNORE(!http_fields_add_text(&fields, "content-type", "application/json"));
+	struct http_call_config config = {
+		.method = method,
+		.url = url,
+		.fields = &fields,
+		.body = str_from(body),
+		.timeout_ms = REMOTE_REQUEST_MS,
+		.on_done = on_done,
+		.arg = remote,
+	};
+	http_client_send(remote->http, &config);
+	json_t *answer = await(remote, began_ms, err);
+	http_fields_fini(&fields);
+	if (answer == NULL)
+		err_wrap(err, "%s %s", method, path);
+	return answer;
+}
+
+json_t *remote_table(struct remote *remote, const char *path, struct err *err)
+{
+	return exchange(remote, "GET", path, NULL, err);
+}
+
+json_t *remote_post(struct remote *remote, const char *path, const json_t *obj, struct err *err)
+{
+	return exchange(remote, "POST", path, obj, err);
+}
+
+/* --- following -------------------------------------------------------------------------------- */
+
+struct follow {
+	struct remote *remote;
+	struct reflector *reflector;
+	const char *key;
+	remote_seen_cb cb;
+	void *arg;
+	bool content;
+	bool late;
+};
+
+static void see(struct follow *follow, const json_t *obj)
+{
+	if (follow->content)
+		return;
+	follow->content = follow->cb(obj, follow->arg);
+	if (follow->content)
+		loop_stop(follow->remote->loop);
+}
+
+static void on_add(struct str key, json_t *obj, void *arg)
+{
+	struct follow *follow = arg;
+	if (str_is(key, follow->key))
+		see(follow, obj);
+}
+
+static void on_update(struct str key, json_t *old, json_t *obj, void *arg)
+{
+	(void)old;
+	on_add(key, obj, arg);
+}
+
+static void on_delete(struct str key, json_t *old, void *arg)
+{
+	struct follow *follow = arg;
+	(void)old;
+	if (str_is(key, follow->key))
+		see(follow, NULL);
+}
+
+static void on_synced(void *arg)
+{
+	struct follow *follow = arg;
+	if (reflector_find(follow->reflector, str_from(follow->key)) == NULL)
+		see(follow, NULL);
+}
+
+static void on_late(void *arg)
+{
+	struct follow *follow = arg;
+	follow->late = true;
+	loop_stop(follow->remote->loop);
+}
+
+static bool follow_run(struct follow *follow, int64_t timeout_ms, struct err *err)
+{
+	struct loop_timer timer;
+	loop_timer_init(&timer, follow->remote->loop, on_late, follow);
+	loop_timer_set(&timer, timeout_ms);
+	reflector_start(follow->reflector);
+	while (!follow->content && !follow->late)
+		loop_run(follow->remote->loop);
+	loop_timer_fini(&timer);
+	if (follow->content)
+		return true;
+	struct reflector_status status = reflector_status(follow->reflector);
+	return err_set(err, ERR_TIMEOUT, "gave up waiting for %s after %lld s%s%s", follow->key,
+	               (long long)(timeout_ms / 1000), status.error[0] != '\0' ? ": " : "",
+	               status.error);
+}
+
+bool remote_follow(struct remote *remote, const struct kube_ref *ref, int64_t timeout_ms,
+                   remote_seen_cb cb, void *arg, struct err *err)
+{
+	char key[KUBE_KEY_MAX];
+	char field[KUBE_KEY_MAX + sizeof("metadata.name=")];
+	struct follow follow = {.remote = remote, .key = key, .cb = cb, .arg = arg};
+	snprintf(field, sizeof(field), "metadata.name=%s", ref->name);
+	if (!kube_key_make(str_from(ref->namespace_), str_from(ref->name), key))
+		return err_set(err, ERR_INVALID, "'%s' is no name", ref->name);
+	struct reflector_options options = {.client = remote->client,
+	                                    .resource = ref->resource,
+	                                    .namespace_ = ref->namespace_,
+	                                    .field_selector = field};
+	struct reflector_handlers handlers = {.on_add = on_add,
+	                                      .on_update = on_update,
+	                                      .on_delete = on_delete,
+	                                      .on_synced = on_synced,
+	                                      .arg = &follow};
+	follow.reflector = reflector_create(remote->loop, &options, &handlers, err);
+	if (follow.reflector == NULL)
+		return false;
+	bool ok = follow_run(&follow, timeout_ms, err);
+	reflector_stop(follow.reflector);
+	reflector_destroy(follow.reflector);
+	return ok;
+}
+
+int remote_fail(const struct err *err)
+{
+	int status = cli_fail(err);
+	bool unanswered =
+		err->code == ERR_IO || err->code == ERR_TIMEOUT || err->code == ERR_UNAVAILABLE;
+	return unanswered ? EXIT_UNREACHABLE : status;
+}
