@@ -207,17 +207,18 @@ static void take_answer(struct xds_delta_server *server, enum xds_type type,
 		snprintf(server->nack, sizeof(server->nack), "%s",
 		         detail->message != NULL ? detail->message : "refused without a word");
 	}
+	/* the burst may go with its last answer; what is lent out must not */
+	memcpy(server->answered_version, server->answered.burst->version,
+	       sizeof(server->answered_version));
 	server->outcome = (struct xds_outcome){
 		.type = type,
 		.accepted = detail == NULL,
 		.message = detail != NULL ? server->nack : "",
-		.set_version = server->answered.burst->version,
+		.set_version = server->answered_version,
 		.resources = server->answered.resources,
 		.n_resources = server->answered.n_resources,
 	};
 	info->outcome = &server->outcome;
-	memcpy(server->answered_version, server->answered.burst->version,
-	       sizeof(server->answered_version));
 	burst_unref(server, server->answered.burst);
 	server->answered.burst = NULL;
 }
