@@ -16,4 +16,5 @@ envoy    stock Envoy: what its admin interface says, and as a passthrough gatewa
 istio    istiod and sidecars (pilot-agent with stock Envoy)
 gateway  our own fedway-gateway
 fedwayd  our own control plane, and our objects
+ca       certificates from it, asked for as an Istio agent does
 """

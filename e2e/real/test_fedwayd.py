@@ -10,8 +10,9 @@ import json
 
 import pytest
 import yaml
+from cryptography import x509
 
-from lib import fedwayd, kube, objects, wait
+from lib import ca, fedwayd, kube, objects, wait
 from lib.fedwayd import Fedwayd, condition, counts, is_true, phase
 
 HELLO = ("sample", "helloworld")
@@ -132,14 +133,62 @@ def test_the_member_has_namespace_trust_and_accounts(scene):
             assert labels["fedway.io/cluster"] == name
 
 
-def test_what_is_deleted_there_by_hand_comes_back(scene):
+def ask(scene, token, uri=None, cluster="c2"):
+    """Asks for a certificate as an agent in c2 does; returns the chain's certificates."""
+    control = scene.fedwayd
+    files = ca.issue(scene.members["c2"].host, control.xds_address,
+                     control.data / "certs" / "roots.pem", cluster, token, uri)
+    return x509.load_pem_x509_certificates(files[0].read_bytes())
+
+
+def test_tokens_of_the_member_give_certificates(scene):
+    """TokenReview by the real API server; the chain ends in that cluster's intermediate."""
+    c2 = scene.members["c2"]
+    c2.admin.apply(objects.service_account("sample", "sleep"))
+    rows = [(c2.token("sample", "sleep", "istio-ca"), "spiffe://cluster.local/ns/sample/sa/sleep"),
+            (c2.token("fedway-system", "fedway-gateway-gw-c2", "fedway"),
+             "spiffe://cluster.local/fedway/cluster/c2/gateway/gw-c2")]
+    for token, uri in rows:
+        for asked in (uri, None):
+            leaf, intermediate = ask(scene, token, asked)
+            names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+            assert names.get_values_for_type(x509.UniformResourceIdentifier) == [uri]
+            assert intermediate.subject.rfc4514_string() == \
+                "CN=c2,OU=fedway-intermediate,O=cluster.local"
+            leaf.verify_directly_issued_by(intermediate)
+
+
+def test_nobody_gets_a_certificate_of_somebody_else(scene):
+    c1, c2 = scene.members["c1"], scene.members["c2"]
+    sleep = c2.token("sample", "sleep", "istio-ca")
+    c2.admin.apply(objects.service_account("fedway-system", "fedway-gateway-nobody"))
+    c1.admin.apply(objects.service_account("sample", "sleep"))
+    refusals = [
+        (sleep, "spiffe://cluster.local/ns/sample/sa/other", "c2"),
+        (sleep, None, None),
+        (sleep, None, "c1"),
+        (sleep, None, "nowhere"),
+        ("no-token", None, "c2"),
+        (c1.token("sample", "sleep", "istio-ca"), None, "c2"),
+        (c2.token("sample", "sleep", "elsewhere"), None, "c2"),
+        (c2.token("sample", "sleep", "fedway"), None, "c2"),
+        (c2.token("fedway-system", "fedway-gateway-nobody", "fedway"), None, "c2"),
+        # the probe's account gives a certificate only to a Pod
+        (c2.token("fedway-system", "fedway-probe", "fedway"), None, "c2"),
+    ]
+    for token, uri, cluster in refusals:
+        with pytest.raises(ca.Refused):
+            ask(scene, token, uri, cluster)
+    c2.admin.delete(objects.service_account("fedway-system", "fedway-gateway-nobody"))
+
+
+def test_a_new_gateway_gets_its_account(scene):
     admin = scene.members["c2"].admin
     control = scene.fedwayd
     control.apply(fedwayd.gateway("gw-c2b", "c2", "192.0.2.3"))
     admin.wait("v1", "ServiceAccount", "fedway-system", "fedway-gateway-gw-c2b", bool)
     control.kubectl("delete", "ewg", "gw-c2b")
-    with pytest.raises(kube.ApiError):
-        control.get("EastWestGateway", "gw-c2b")
+    assert gone(control.admin, "fedway.io/v1alpha1", "EastWestGateway", None, "gw-c2b")
 
 
 BROKEN = {

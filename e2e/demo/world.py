@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Three clusters, their gateways and workloads, and the control plane over them.
+
+         172.30.0.0/16 (wan)
+  control .5      API servers .11 .12 .13       gateways .31 .32 .33
+                                                    │
+   network-c1 10.201.0.0/16   network-c2 10.201.0.0/16 (the same)   network-c3 10.100.0.0/16
+     .0.2 gateway, .0.10 helloworld, .0.20 sleep
+
+A workload reaches other clusters through its own gateway's egress door alone.
+"""
+
+import contextlib
+import dataclasses
+
+from demo.calls import Calls
+from demo.members import Embedded, Real, put
+from lib import ca, fedwayd, kube, objects, parts, wait
+from lib.fedwayd import Fedwayd, is_true, phase
+from lib.gateway import INGRESS, FedwayGateway
+
+DOMAIN = "cluster.local"
+RULE = {"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule",
+        "metadata": {"name": "helloworld", "namespace": "sample"}}
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What the demo knows of a cluster before it is there."""
+    name: str
+    short: str
+    group: str
+    locality: str
+    prefix: str
+    number: int
+
+    @property
+    def pods(self):
+        return f"{self.prefix}.0.0/16"
+
+    @property
+    def inner_ip(self):
+        return f"{self.prefix}.0.2"
+
+    @property
+    def hello_ip(self):
+        return f"{self.prefix}.0.10"
+
+    @property
+    def sleep_ip(self):
+        return f"{self.prefix}.0.20"
+
+    @property
+    def api_ip(self):
+        return f"172.30.0.1{self.number}"
+
+    @property
+    def gateway_ip(self):
+        return f"172.30.0.3{self.number}"
+
+    @property
+    def version(self):
+        return f"vc{self.number}"
+
+    @property
+    def gateway(self):
+        return f"gw-{self.number}"
+
+
+PLANS = (
+    Plan("mdemo-cluster1", "c1", "network-c1", "region1/zone1/subzone1", "10.201", 1),
+    Plan("mdemo-cluster2", "c2", "network-c2", "region1/zone2/subzone2", "10.201", 2),
+    Plan("mdemo-cluster3", "c3", "network-c3", "region2/zone3/subzone3", "10.100", 3),
+)
+
+
+class Site:
+    """One cluster: API server, gateway, a helloworld and a sleep."""
+
+    def __init__(self, lab, plan, etcd):
+        self.lab = lab
+        self.plan = plan
+        self.member = Real(lab, plan, etcd) if etcd else Embedded(lab, plan)
+        self.network = lab.network(plan.short, plan.pods, f"172.30.0.10{plan.number}")
+        self.hello_host = lab.host(f"helloworld-{plan.short}", self.network, plan.hello_ip)
+        self.sleep_host = lab.host(f"sleep-{plan.short}", self.network, plan.sleep_ip)
+        self.gateway_host = lab.host(f"gateway-{plan.short}", lab.wan, plan.gateway_ip)
+        self.gateway_host.attach(self.network, plan.inner_ip)
+        self.gateway = None
+        self.hello = None
+
+    # --- gateway
+
+    def start_gateway(self, xds_address):
+        """With what the member has for it: trust bundle and a token of its account."""
+        plan, admin = self.plan, self.member.admin
+        account = f"fedway-gateway-{plan.gateway}"
+        admin.wait("v1", "ServiceAccount", "fedway-system", account, bool)
+        trust = admin.wait("v1", "ConfigMap", "fedway-system", "fedway-trust", bool)
+        folder = self.gateway_host.directory
+        (folder / "roots.pem").write_text(trust["data"]["roots.pem"])
+        (folder / "token").touch(0o600)
+        (folder / "token").write_text(self.member.token("fedway-system", account, "fedway"))
+        assert trust["data"]["xdsAddress"] == xds_address
+        egress = {"name": "egress", "mode": "egress", "address": plan.inner_ip, "port": 15444,
+                  "allow": [plan.pods]}
+        self.gateway = FedwayGateway(
+            self.gateway_host, listeners=[INGRESS, egress], admin={"path": "gateway.sock"},
+            controlPlane={"address": trust["data"]["xdsAddress"],
+                          "trustFile": str(folder / "roots.pem"),
+                          "tokenFile": str(folder / "token"), "cluster": plan.name,
+                          "name": plan.gateway})
+        self.lab.on_failure(self.gateway.dump)
+
+    def table_version(self):
+        return self.gateway.total("fedway_gateway_table_version")
+
+    # --- workloads
+
+    def certify(self, control):
+        """Certificates of both workloads, from Fedway's CA by the tokens of their accounts."""
+        roots = control.data / "certs" / "roots.pem"
+        for host, account in ((self.hello_host, "helloworld"), (self.sleep_host, "sleep")):
+            token = self.member.token("sample", account, "istio-ca")
+            ca.issue(host, control.xds_address, roots, self.plan.name, token,
+                     f"spiffe://{DOMAIN}/ns/sample/sa/{account}")
+
+    def start_hello(self, ready=True):
+        """Starts helloworld; `ready`: its kubelet says so as well."""
+        self.hello = self.hello_host.daemon(
+            "helloworld", parts.ours("fedway"), "lab", "helloworld",
+            "--listen", f"{self.plan.hello_ip}:5000", "--answer", self.plan.version)
+        wait.until(self._listens, 10, f"{self.hello_host.name} listens")
+        if ready:
+            self.member.pod_is(ready=True)
+
+    def _listens(self):
+        self.hello.check()
+        return self.hello_host.run("ss", "-Hltn", "sport = :5000").stdout.strip()
+
+    def kill_hello(self):
+        self.hello.kill()
+
+    def calls(self, count=0, **options):
+        """Starts calls of sleep through the own gateway's egress door."""
+        return Calls(self.sleep_host, f"{self.plan.inner_ip}:15444", count, **options)
+
+
+class World:
+    """Everything, up and ready when it is made. `members`: real or embedded."""
+
+    def __init__(self, lab, members):
+        self.lab = lab
+        self.members = members
+        etcd = kube.Etcd(lab, "172.30.0.2") if members == "real" else None
+        self.control = Fedwayd(lab.host("control", lab.wan, "172.30.0.5"))
+        self.sites = [Site(lab, plan, etcd) for plan in PLANS]
+        self.control.wait_ready()
+        for site in self.sites:
+            site.member.wait_ready()
+            site.member.populate()
+        self._join()
+        for site in self.sites:
+            site.start_gateway(self.control.xds_address)
+            site.certify(self.control)
+            site.start_hello()
+        for site in self.sites:
+            site.gateway.wait_ready()
+        self.wait_joined()
+        self.wait_endpoints({site.plan.name: (1, 1) for site in self.sites})
+
+    def _join(self):
+        """Secret, Cluster, NetworkGroup and EastWestGateway of each."""
+        for site in self.sites:
+            plan = site.plan
+            put(self.control.admin,
+                objects.secret("default", plan.name, {"kubeconfig": site.member.kubeconfig()}),
+                fedwayd.group(plan.group),
+                fedwayd.cluster(plan.name, plan.group, locality=plan.locality),
+                fedwayd.gateway(plan.gateway, plan.name, plan.gateway_ip))
+        for site in self.sites:
+            self.wait_phase(site, "Ready", 60)
+
+    # --- what the control plane says
+
+    def wait_phase(self, site, wanted, timeout=30.0):
+        return self.control.wait("Cluster", site.plan.name,
+                                 lambda obj: phase(obj) == wanted, timeout)
+
+    def wait_joined(self, timeout=30.0):
+        for site in self.sites:
+            self.control.wait("NetworkGroup", site.plan.group,
+                              lambda obj: is_true(obj, "Joined"), timeout)
+
+    def wait_endpoints(self, wanted, timeout=30.0):
+        self.control.wait("MeshService", "helloworld",
+                          lambda obj: fedwayd.counts(obj) == wanted, timeout, "sample")
+
+    # --- what somebody changes
+
+    def join_interconnect(self, site, joined):
+        self.control.admin.patch(fedwayd.group(site.plan.group),
+                                 {"spec": {"interconnect": {"joined": joined}}})
+
+    def set_rule(self, locality):
+        """The policy of helloworld: its localityLbSetting; None: no rule at all."""
+        admin = self.control.admin
+        spec = {"host": f"helloworld.sample.svc.{DOMAIN}",
+                "trafficPolicy": {"loadBalancer": {"localityLbSetting": locality}}}
+        path = admin.path(RULE["apiVersion"], RULE["kind"], "sample", RULE["metadata"]["name"])
+        try:
+            there = admin.request("GET", path)
+        except kube.ApiError as error:
+            if error.code != 404:
+                raise
+            there = None
+        if locality is None and there:
+            admin.delete(RULE)
+        elif there:
+            admin.request("PUT", path, {**there, "spec": spec})
+        elif locality is not None:
+            admin.create({**RULE, "spec": spec})
+
+    @contextlib.contextmanager
+    def new_tables(self, *sites, timeout=20.0):
+        """After the block, waits until the gateways of these sites route by another table."""
+        before = {site: site.table_version() for site in sites}
+        yield
+        for site, version in before.items():
+            wait.until(lambda site=site, version=version: site.table_version() != version,
+                       timeout, f"a new table of {site.plan.gateway}")
