@@ -47,10 +47,20 @@ int cli_fail(const struct err *err);
 
 /* The rows, one file a group. */
 int cmd_why(void *options);
+int cmd_status(void *options);
+int cmd_certs_status(void *options);
+int cmd_cluster_join(void *options);
+int cmd_cluster_leave(void *options);
+int cmd_cluster_list(void *options);
 int cmd_get(void *options);
 int cmd_help(void *options);
 int cmd_version(void *options);
 extern const struct options_spec cmd_why_spec;
+extern const struct options_spec cmd_status_spec;
+extern const struct options_spec cmd_certs_status_spec;
+extern const struct options_spec cmd_cluster_join_spec;
+extern const struct options_spec cmd_cluster_leave_spec;
+extern const struct options_spec cmd_cluster_list_spec;
 extern const struct options_spec cmd_get_spec;
 extern const struct options_spec cmd_help_spec;
 extern const struct options_spec cmd_version_spec;

@@ -3,7 +3,15 @@
 #include "common.h"
 
 const struct command commands[] = {
+	{"status", "the health of the mesh on one screen", &cmd_status_spec, CLI_SIZE, cmd_status},
 	{"why", "where calls to a service go, and why", &cmd_why_spec, CLI_SIZE, cmd_why},
+	{"cluster join", "make a cluster a member", &cmd_cluster_join_spec, CLI_SIZE,
+         cmd_cluster_join},
+	{"cluster leave", "take a member out", &cmd_cluster_leave_spec, CLI_SIZE,
+         cmd_cluster_leave},
+	{"cluster list", "the members", &cmd_cluster_list_spec, CLI_SIZE, cmd_cluster_list},
+	{"certs status", "when certificates expire", &cmd_certs_status_spec, CLI_SIZE,
+         cmd_certs_status},
 	{"get", "objects, as kubectl shows them", &cmd_get_spec, CLI_SIZE, cmd_get},
 	{"help", "on a cause, exit codes, a command", &cmd_help_spec, CLI_SIZE, cmd_help},
 	{"version", "which version this is", &cmd_version_spec, CLI_SIZE, cmd_version},

@@ -20,7 +20,8 @@ struct remote;
 /* The control plane, by the options of CLI_SERVER_ROWS. */
 MUST_CHECK
 struct remote *remote_open(const struct cli_common *common, struct err *err);
-/* Any cluster, by a kubeconfig of the operator's. context may be NULL. */
+/* Any cluster, by a kubeconfig of the operator's; path NULL: $KUBECONFIG or ~/.kube/config. context
+ * may be NULL. */
 MUST_CHECK
 struct remote *remote_open_file(const char *path, const char *context, struct err *err);
 /* Harmless on NULL. */

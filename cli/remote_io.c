@@ -70,24 +70,23 @@ void remote_close(struct remote *remote)
 	free(remote);
 }
 
-struct remote *remote_open_file(const char *path, const char *context, struct err *err)
-{
-	struct kubeconfig config;
-	if (!kubeconfig_load(path, context, &config, err))
-		return NULL;
-	return open_config(&config, err);
-}
-
-/* The usual file; with --server it may be missing. Owned. */
-static char *usual_file(const struct cli_common *common)
+/* Owned. */
+static char *usual_file(void)
 {
 	const char *env = getenv("KUBECONFIG");
 	const char *home = getenv("HOME");
-	if (common->kubeconfig != NULL)
-		return xstrdup(common->kubeconfig);
 	if (env != NULL && env[0] != '\0')
 		return xstrndup(env, strcspn(env, ":"));
 	return xasprintf("%s/.kube/config", home != NULL ? home : "");
+}
+
+struct remote *remote_open_file(const char *path, const char *context, struct err *err)
+{
+	struct kubeconfig config;
+	char *file CLEANUP(free_ptr) = path != NULL ? xstrdup(path) : usual_file();
+	if (!kubeconfig_load(file, context, &config, err))
+		return NULL;
+	return open_config(&config, err);
 }
 
 static void replace(char **field, const char *value)
@@ -121,7 +120,8 @@ static bool apply_options(const struct cli_common *common, struct kubeconfig *co
 struct remote *remote_open(const struct cli_common *common, struct err *err)
 {
 	struct kubeconfig config = {0};
-	char *path CLEANUP(free_ptr) = usual_file(common);
+	char *path CLEANUP(free_ptr) =
+		common->kubeconfig != NULL ? xstrdup(common->kubeconfig) : usual_file();
 	bool needed = common->server == NULL || common->kubeconfig != NULL;
 	if (!kubeconfig_load(path, common->context, &config, err)) {
 		config = (struct kubeconfig){0};
