@@ -33,6 +33,13 @@ static void guest_close(struct guest *guest)
 	free(guest);
 }
 
+/* the guest speaks first */
+static void on_guest_open(struct wire *wire, void *arg)
+{
+	(void)wire;
+	(void)arg;
+}
+
 static void on_guest_data(struct wire *wire, struct str data, void *arg)
 {
 	struct guest *guest = arg;
@@ -58,6 +65,7 @@ static void on_guest_close(struct wire *wire, const struct err *why, void *arg)
 }
 
 static const struct wire_events guest_events = {
+	.on_open = on_guest_open,
 	.on_data = on_guest_data,
 	.on_close = on_guest_close,
 };
