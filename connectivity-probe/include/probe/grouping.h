@@ -21,6 +21,10 @@
 
 #include "probe/matrix.h"
 
+enum {
+	PROBE_CAUSES_MAX = 256 /* what is left then has no cause */
+};
+
 enum probe_scope {
 	PROBE_SCOPE_CLUSTER,
 	PROBE_SCOPE_SILENT,
@@ -34,6 +38,7 @@ enum probe_scope {
 struct probe_cause {
 	enum probe_scope scope;
 	char code[PROBE_CODE_MAX]; /* of causes.yaml */
+	size_t subject;            /* CLUSTER, SILENT, EGRESS: that cluster; else 0 */
 	size_t cell;               /* the first one that it explains */
 	size_t explains;           /* cells */
 	char message[512];
