@@ -17,4 +17,5 @@ istio    istiod and sidecars (pilot-agent with stock Envoy)
 gateway  our own fedway-gateway
 fedwayd  our own control plane, and our objects
 ca       certificates from it, asked for as an Istio agent does
+mesh     a running stock Istio mesh of two clusters, for a gateway to join
 """
