@@ -24,7 +24,7 @@ build:
 
 demo: build
 	@.ci/setup run
-	build/bin/fedway lab demo
+	@e2e/demo/run
 
 test:
 	@.ci/setup build run test

@@ -55,10 +55,22 @@ def load(*sites, **options):
                 calls.end()
 
 
+def fault(act):
+    """Does what breaks something, and returns the time from which it is broken."""
+    act()
+    return now_ms()
+
+
 def failures(running, since):
     """Calls of all runners that started after `since` and failed, and how many there were."""
     calls = [call for one in running.values() for call in one.started_after(since)]
     return failed(calls), len(calls)
+
+
+def in_flight(running, since):
+    """How many calls had started before `since` and were cut."""
+    return sum(len(failed(one.told_calls())) for one in running.values()) \
+        - len(failures(running, since)[0])
 
 
 def cuts(running):
@@ -109,8 +121,8 @@ def fail_over(world):
     with load(c1) as running:
         calls = running[c1]
         for dead, heir in ((c1, "vc2"), (c2, "vc3")):
-            at = now_ms()
-            dead.kill_hello()
+            cut_before = in_flight(running, now_ms())
+            at = fault(dead.kill_hello)
             first = calls.wait_answer(heir, at)
             took = first["start"] + first["took"] - at
             # first while only the gateway knows it, then when Kubernetes has noticed as well
@@ -122,7 +134,9 @@ def fail_over(world):
             bad, number = failures(running, at)
             all_failed, total = all_failed + len(bad), total + number
             details.append(f"{dead.plan.version} killed: {heir} answers after {took:.0f} ms, "
-                           f"{len(bad)} of {number} calls failed, then {shares(seen)}")
+                           f"{len(bad)} of {number} calls failed, "
+                           f"{in_flight(running, at) - cut_before} cut in flight, "
+                           f"then {shares(seen)}")
             if set(answers(seen)) != {heir}:
                 all_failed += 1
     for site in (c1, c2):
@@ -138,8 +152,7 @@ def lose_gateway(world):
     """A remote gateway dies: calls go elsewhere"""
     c1, c2, c3 = world.sites
     with load(c1, c3) as running:
-        at = now_ms()
-        c2.gateway.daemon.kill()
+        at = fault(c2.gateway.daemon.kill)
         for calls in running.values():
             calls.wait_calls(100, at)
         bad, number = failures(running, at)
@@ -156,8 +169,9 @@ def lose_gateway(world):
     took = max(line["start"] + line["took"] for line in returned) - back
     return Outcome(
         not bad_back and clean,
-        f"{len(bad)} of {number} calls failed after the kill, the slowest took {slowest:.0f} ms; "
-        f"back in use {took:.0f} ms after it was ready, {len(bad_back)} failed in all",
+        f"{len(bad)} of {number} calls failed after the kill ({in_flight(running, at)} cut in "
+        f"flight), the slowest took {slowest:.0f} ms; back in use {took:.0f} ms after it was "
+        f"ready, {len(bad_back)} failed in all",
         [told(seen)])
 
 
@@ -206,8 +220,7 @@ def lose_control_plane(world):
     """fedwayd is killed and started again under load: nobody notices"""
     control = world.control
     with load(*world.sites, hold=10) as running:
-        at = now_ms()
-        control.kill()
+        at = fault(control.kill)
         for one in running.values():
             one.wait_calls(100, at)
         dead_for = now_ms() - at
