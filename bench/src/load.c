@@ -9,7 +9,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-static uint8_t buffer[65536];
+static uint8_t buffer[1 << 20];
 
 static void want(struct load *load, struct load_conn *c, bool out)
 {
@@ -35,7 +35,8 @@ static bool conn_start(struct load *load, struct load_conn *c)
 	if (load->tls) {
 		c->state = LOAD_TLS;
 		c->ssl = SSL_new(load->ctx);
-		SSL_set_tlsext_host_name(c->ssl, load->sni);
+		SSL_ctrl(c->ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+		         (void *)(uintptr_t)load->sni);
 		SSL_set_fd(c->ssl, fd);
 	} else {
 		c->state = LOAD_HELLO;
@@ -100,9 +101,8 @@ static int step_tls(struct load *load, struct load_conn *c)
 static int step_reply(struct load *load, struct load_conn *c)
 {
 	/* Big replies are thrown away in the kernel, so that they cost nothing here. */
-	const bool big = c->missing > sizeof(buffer);
-	const ssize_t n =
-		tcp_recv(c->fd, buffer, big ? 1 << 20 : sizeof(buffer), big ? MSG_TRUNC : 0);
+	const bool big = c->missing > 65536;
+	const ssize_t n = tcp_recv(c->fd, buffer, sizeof(buffer), big ? MSG_TRUNC : 0);
 
 	if (n <= 0)
 		return (int)n;
