@@ -111,3 +111,18 @@ class FedwayGateway:
     def dump(self):
         (self.host.directory / "metrics.txt").write_text(
             http.get(self.host, f"http://127.0.0.1:{self.METRICS}/metrics").text)
+
+
+def control_plane(host, member, name):
+    """The controlPlane of a GatewayConfig, for gateway `name` of a kube.Cluster that has joined
+    under its own name. Written on `host`: trust bundle, and a token of the gateway's account, as
+    its Pod would have them mounted."""
+    account = f"fedway-gateway-{name}"
+    member.admin.wait("v1", "ServiceAccount", "fedway-system", account, bool)
+    trust = member.admin.wait("v1", "ConfigMap", "fedway-system", "fedway-trust", bool)["data"]
+    roots, token = host.directory / "roots.pem", host.directory / "token"
+    roots.write_text(trust["roots.pem"])
+    token.touch(0o600)
+    token.write_text(member.token("fedway-system", account, "fedway"))
+    return {"address": trust["xdsAddress"], "trustFile": str(roots), "tokenFile": str(token),
+            "cluster": member.name, "name": name}

@@ -17,7 +17,7 @@ from lib import istio, parts, tls
 from lib.envoy import StockGateway
 from lib.gateway import FedwayGateway
 from lib.mesh import (CLIENT_ID, GATEWAY_LABELS, NAMESPACE, PRIVATE_SNI, WEB_ID, WEB_IP,
-                            WEB_PORT, WEB_SNI, Mesh)
+                      WEB_PORT, WEB_SNI, Mesh)
 from programs import web as web_program
 
 
