@@ -347,9 +347,9 @@ static int wait_ready(struct joining *joining)
 	}
 	step(4, true, "its services are part of the mesh");
 	json_t *obj CLEANUP(json_cleanup) = remote_get(joining->hub, &ref, &err);
-	printf("cluster/%s joined: %lld services, %lld endpoints\n", joining->name,
-	       (long long)json_int_at(obj, "status.services", 0),
-	       (long long)json_int_at(obj, "status.endpoints", 0));
+	cli_done(&joining->options->common, "cluster/%s joined: %lld services, %lld endpoints",
+	         joining->name, (long long)json_int_at(obj, "status.services", 0),
+	         (long long)json_int_at(obj, "status.endpoints", 0));
 	fprintf(stderr, "Next   fedway interconnect join %s      Undo   fedway cluster leave %s\n",
 	        joining->options->group, joining->name);
 	return EXIT_DONE;

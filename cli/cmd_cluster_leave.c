@@ -168,7 +168,21 @@ static bool start_leaving(struct remote *hub, const struct leave_options *option
 	return answer != NULL && remote_delete(hub, ref, err);
 }
 
-static int leave(struct remote *hub, const struct leave_options *options, const json_t *cluster)
+/* The user's gateways are not ours to delete; without a Cluster they do nothing. */
+static void name_gateways(const struct plan_input *input, const char *cluster)
+{
+	const json_t *items = json_object_get(input->gateways, "items");
+	for (size_t i = 0; i < json_array_size(items); i++) {
+		const json_t *gateway = json_array_get(items, i);
+		const char *whose = kube_label_find(gateway, "fedway.io/cluster");
+		if (strcmp(json_str_at(gateway, "spec.cluster", ""), cluster) == 0 && whose == NULL)
+			fprintf(stderr, "        EastWestGateway %s stays: it is yours\n",
+			        kube_name(gateway));
+	}
+}
+
+static int leave(struct remote *hub, const struct leave_options *options,
+                 const struct plan_input *input, const json_t *cluster)
 {
 	struct err err;
 	struct progress progress = {""};
@@ -186,7 +200,8 @@ static int leave(struct remote *hub, const struct leave_options *options, const 
 	}
 	if (!delete_secret(hub, cluster, &err))
 		return remote_fail(&err);
-	printf("cluster/%s left\n", ref.name);
+	cli_done(&options->common, "cluster/%s left", ref.name);
+	name_gateways(input, ref.name);
 	if (options->unreachable)
 		fprintf(stderr,
 		        "Clean up there by hand: kubectl delete ns,cm,sa,svc -A -l "
@@ -212,7 +227,7 @@ static int plan_and_leave(struct remote *hub, const struct leave_options *option
 	if (options->dry_run)
 		return EXIT_DONE;
 	status = cli_confirm(&options->common, "Proceed?");
-	return status >= 0 ? status : leave(hub, options, cluster);
+	return status >= 0 ? status : leave(hub, options, input, cluster);
 }
 
 int cmd_cluster_leave(void *arg)

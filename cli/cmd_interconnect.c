@@ -207,7 +207,8 @@ static int change_group(struct remote *hub, const struct interconnect_options *o
 		fprintf(stderr, "fedway: %s; last seen: %s\n", err.msg, progress.last);
 		return EXIT_TIMEOUT;
 	}
-	printf("networkgroup/%s %s the interconnect\n", ref.name, join ? "joined" : "left");
+	cli_done(&options->common, "networkgroup/%s %s the interconnect", ref.name,
+	         join ? "joined" : "left");
 	fprintf(stderr, "Undo   fedway interconnect %s %s\n", join ? "leave" : "join", ref.name);
 	return EXIT_DONE;
 }

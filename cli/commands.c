@@ -22,6 +22,8 @@ const struct command commands[] = {
          CLI_SIZE, cmd_connectivity_matrix},
 	{"certs status", "when certificates expire", &cmd_certs_status_spec, CLI_SIZE,
          cmd_certs_status},
+	{"certs issue", "a certificate for a workload without agent", &cmd_certs_issue_spec,
+         CLI_SIZE, cmd_certs_issue},
 	{"get", "objects, as kubectl shows them", &cmd_get_spec, CLI_SIZE, cmd_get},
 	{"help", "on a cause, exit codes, a command", &cmd_help_spec, CLI_SIZE, cmd_help},
 	{"version", "which version this is", &cmd_version_spec, CLI_SIZE, cmd_version},

@@ -108,6 +108,17 @@ void look_print(const struct buf *text)
 	fputs(buf_text(text), stdout);
 }
 
+void cli_done(const struct cli_common *common, const char *fmt, ...)
+{
+	bool data = strcmp(common->output, "json") == 0 || strcmp(common->output, "yaml") == 0;
+	FILE *to = data ? stderr : stdout;
+	va_list args;
+	va_start(args, fmt);
+	vfprintf(to, fmt, args);
+	va_end(args);
+	fputc('\n', to);
+}
+
 int cli_confirm(const struct cli_common *common, const char *question)
 {
 	char line[16];

@@ -115,6 +115,8 @@ void look_wrap(struct buf *out, const char *label, const char *text);
 void look_print_json(struct look look, const json_t *value);
 void look_print(const struct buf *text);
 
+/* One line that says what was done: to stdout, or to stderr when that is for JSON or YAML alone. */
+void cli_done(const struct cli_common *common, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Asks on the terminal. -1: go on; else the exit status (no terminal, or the answer was no). */
 int cli_confirm(const struct cli_common *common, const char *question);
 /* Prints "fedway: MESSAGE" to stderr, returns EXIT_USAGE. */

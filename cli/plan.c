@@ -171,7 +171,8 @@ static void lose_services(json_t *plan, const struct plan_input *input, const ch
 			     accepted);
 	}
 	if (shared > 0)
-		change(plan, "traffic", "Shift", "%zu services go on in other clusters", shared);
+		change(plan, "traffic", "Shift", "services that go on in other clusters: %zu",
+		       shared);
 }
 
 json_t *plan_cluster_leave(const struct plan_input *input, const char *cluster,
@@ -215,8 +216,8 @@ json_t *plan_interconnect_join(const struct plan_input *input, const char *group
 	}
 	change(plan, "federation", "Update", "group %s exposes services to the interconnect",
 	       group);
-	change(plan, "traffic", "Shift", "%zu services of the group become reachable from outside",
-	       gained);
+	change(plan, "traffic", "Shift",
+	       "services of the group that become reachable from outside: %zu", gained);
 	return plan;
 }
 
