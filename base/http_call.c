@@ -136,6 +136,16 @@ bool http_call_is_over(const struct http_call *call)
 
 /* --- a call's input --------------------------------------------------------------------------- */
 
+/* A stream's head is news of its own: its first byte may come much later. False: the call was
+ * cancelled. The head of a proxy or a 100 is not the answer's. */
+static bool on_head_end(struct http_call *call)
+{
+	read_status(call);
+	if (!http_call_is_over(call) && is_streamed(call))
+		tell_head(call);
+	return !http_call_is_over(call);
+}
+
 size_t http_call_on_header(char *data, size_t size, size_t n, void *arg)
 {
 	struct http_call *call = arg;
@@ -148,7 +158,9 @@ size_t http_call_on_header(char *data, size_t size, size_t n, void *arg)
 		http_fields_fini(&call->response.fields);
 		return size * n;
 	}
-	if (line.len == 0 || !str_split(&line, ':', &name))
+	if (line.len == 0)
+		return on_head_end(call) ? size * n : 0;
+	if (!str_split(&line, ':', &name))
 		return size * n;
 	/* Fields past the limits are dropped: none that anybody looks for comes so late. */
 	http_fields_add(&call->response.fields, name, str_trim(line));

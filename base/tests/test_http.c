@@ -577,6 +577,9 @@ static void check_watch(struct fixture *f)
 
 	while (f->open == NULL)
 		loop_run_once(f->loop, 100);
+	while (f->heads == 0)
+		loop_run_once(f->loop, 100);
+	assert_int_equal(f->body.len, 0);
 	assert_true(http_exchange_write(f->open, STR_LIT("{1}\n")));
 	while (f->body.len == 0)
 		loop_run_once(f->loop, 100);
