@@ -285,12 +285,14 @@ void report_format(const json_t *report, struct look look, struct buf *out)
 	const json_t *lines = json_object_get(report, "lines");
 	const json_t *problems = json_object_get(report, "problems");
 	struct table table CLEANUP(table_fini);
+	int64_t errors = json_int_at(report, "errors", 0);
+	int64_t warnings = json_int_at(report, "warnings", 0);
 	char mark[LOOK_MARK_MAX];
 	table_init(&table, 4);
 	table.indent = 2;
-	buf_printf(out, "%s   %lld errors, %lld warnings\n", json_str_at(report, "state", ""),
-	           (long long)json_int_at(report, "errors", 0),
-	           (long long)json_int_at(report, "warnings", 0));
+	buf_printf(out, "%s   %lld error%s, %lld warning%s\n", json_str_at(report, "state", ""),
+	           (long long)errors, errors == 1 ? "" : "s", (long long)warnings,
+	           warnings == 1 ? "" : "s");
 	for (size_t i = 0; i < json_array_size(lines); i++) {
 		const json_t *line = json_array_get(lines, i);
 		table_cell(&table, "%s", json_str_at(line, "name", ""));
