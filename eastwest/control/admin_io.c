@@ -175,11 +175,14 @@ static void answer_status(struct http_exchange *ex, struct ew_control *control)
 		                  listener->door == EW_DOOR_INGRESS ? "ingress" : "egress",
 		                  "address", addr_format(&control->bound[i], text)));
 	}
-	reply_tree(ex, json_pack("{s:s, s:s, s:b, s:i, s:i, s:i, s:o}", "version", FEDWAY_VERSION,
+	json_t *tree = json_pack("{s:s, s:s, s:b, s:i, s:i, s:i, s:o}", "version", FEDWAY_VERSION,
 	                         "state", states[control->state], "fromDiskCopy",
 	                         control->from_copy, "workers", (int)control->n_workers,
 	                         "connections", (int)ew_control_connections(control), "routes",
-	                         (int)ew_table_n_routes(control->table), "listeners", listeners));
+	                         (int)ew_table_n_routes(control->table), "listeners", listeners);
+	if (control->plane != NULL)
+		json_object_set_new(tree, "controlPlane", ew_plane_status(control->plane));
+	reply_tree(ex, tree);
 }
 
 static void answer_refusals(struct http_exchange *ex, struct ew_control *control)

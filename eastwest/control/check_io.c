@@ -9,7 +9,9 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "base/map.h"
 #include "base/net.h"
+#include "uplink/ping_io.h"
 
 /* One connect on its way. */
 struct check {
@@ -21,6 +23,12 @@ struct check {
 	int64_t began_us;
 };
 
+/* A kept connection to the canary behind an address. */
+struct canary {
+	struct ew_ping *ping; /* owned */
+	bool wanted;          /* in this turn */
+};
+
 struct ew_checker {
 	struct loop *loop;
 	struct ew_health_registry *registry;
@@ -30,6 +38,13 @@ struct ew_checker {
 	size_t n_checks;
 	size_t position; /* in the rotation: addresses to leave out */
 	size_t seen;     /* during a walk */
+	size_t begun;    /* during a walk */
+
+	struct tls_ctx *tls;    /* shared; NULL: by TCP alone */
+	struct ew_table *table; /* shared; NULL: by TCP alone */
+	struct map marked;      /* address text to struct ew_gateway of the table */
+	struct map networks;    /* address text to the name of its network */
+	struct map canaries;    /* address text to struct canary */
 };
 
 static void tell(struct ew_checker *checker, const struct ew_health *health)
@@ -97,15 +112,105 @@ static void begin_check(struct ew_checker *checker, struct ew_health *health)
 	loop_io_set(&check->io, LOOP_WRITE);
 }
 
+/* --- canaries --------------------------------------------------------------------------------- */
+
+static void on_ping(struct ew_health *health, const char *miss, int64_t took_us, void *arg)
+{
+	on_result(arg, health, miss, took_us);
+}
+
+static void free_canary(void *value)
+{
+	struct canary *canary = value;
+	if (canary == NULL)
+		return;
+	ew_ping_destroy(canary->ping);
+	free(canary);
+}
+
+static void ping(struct ew_checker *checker, struct ew_health *health, struct str key)
+{
+	const struct ew_names *names = ew_table_names(checker->table);
+	const struct ew_gateway *gateway = map_find(&checker->marked, key);
+	const struct ew_network *network = map_find(&checker->networks, key);
+	struct ew_ping_target target = {ew_names_text(names, network->name),
+	                                ew_names_text(names, gateway->cluster)};
+	struct canary *canary = map_find(&checker->canaries, key);
+	if (canary == NULL || !ew_ping_is_for(canary->ping, &target)) {
+		struct canary *fresh = xcalloc(1, sizeof(*fresh));
+		fresh->ping = ew_ping_create(checker->loop, health, &target, on_ping, checker);
+		free_canary(map_set(&checker->canaries, key, fresh));
+		canary = fresh;
+	}
+	canary->wanted = true;
+	ew_ping_turn(canary->ping, checker->tls);
+}
+
+/* Closes those whose address is gone, is checked otherwise now, or has no turn. */
+static void end_canaries(struct ew_checker *checker)
+{
+	map_for_each (it, &checker->canaries) {
+		struct canary *canary = map_value(it);
+		bool wanted = canary->wanted;
+		canary->wanted = false;
+		if (!wanted)
+			free_canary(map_remove(&checker->canaries, map_key(it)));
+	}
+}
+
+static void forget_table(struct ew_checker *checker)
+{
+	map_fini(&checker->marked, NULL);
+	map_fini(&checker->networks, NULL);
+	ew_table_unref(checker->table);
+	checker->table = NULL;
+}
+
+static void note_gateway(struct ew_checker *checker, const struct ew_network *network,
+                         struct ew_gateway *gateway)
+{
+	char text[ADDR_TEXT_MAX];
+	struct str key = str_from(addr_format(&gateway->addr, text));
+	if (!gateway->mark)
+		return;
+	map_set(&checker->marked, key, gateway);
+	map_set(&checker->networks, key, (void *)(uintptr_t)network);
+}
+
+void ew_checker_set_table(struct ew_checker *checker, struct ew_table *table)
+{
+	forget_table(checker);
+	checker->table = ew_table_ref(table);
+	for (uint32_t i = 0; i < ew_table_n_networks(table); i++) {
+		const struct ew_network *network = ew_table_network_at(table, i);
+		for (uint32_t k = 0; k < network->n_gateways; k++)
+			note_gateway(checker, network, &network->gateways[k]);
+	}
+}
+
+void ew_checker_set_tls(struct ew_checker *checker, struct tls_ctx *tls)
+{
+	tls_ctx_ref(tls);
+	tls_ctx_unref(checker->tls);
+	checker->tls = tls;
+}
+
+/* --- turns ------------------------------------------------------------------------------------ */
+
 static void on_address(struct ew_health *health, void *arg)
 {
 	struct ew_checker *checker = arg;
 	size_t i = checker->seen++;
 	char text[ADDR_TEXT_MAX];
-	if (i < checker->position || checker->n_checks >= EW_CHECKS_MAX)
+	struct str key = str_from(addr_format(&health->addr, text));
+	if (i < checker->position || checker->begun >= EW_CHECKS_MAX)
 		return;
-	metrics_set(ew_stats_live(checker->stats, addr_format(&health->addr, text)), health->live);
-	begin_check(checker, health);
+	metrics_set(ew_stats_live(checker->stats, text), health->live);
+	checker->begun++;
+	if (checker->tls != NULL && map_find(&checker->marked, key) != NULL)
+		ping(checker, health, key);
+	else
+		begin_check(checker, health);
 	checker->position = i + 1;
 }
 
@@ -125,7 +230,9 @@ static void on_second(void *arg)
 	loop_timer_set(&checker->timer, EW_HEALTH_INTERVAL_MS);
 	end_slow(checker);
 	checker->seen = 0;
+	checker->begun = 0;
 	ew_health_walk(checker->registry, on_address, checker);
+	end_canaries(checker);
 	if (checker->position >= checker->seen)
 		checker->position = 0;
 }
@@ -149,6 +256,9 @@ void ew_checker_destroy(struct ew_checker *checker)
 		return;
 	list_for_each_safe (it, &checker->checks)
 		end_check(LIST_ENTRY(it, struct check, link));
+	map_fini(&checker->canaries, free_canary);
+	forget_table(checker);
+	tls_ctx_unref(checker->tls);
 	loop_timer_fini(&checker->timer);
 	free(checker);
 }

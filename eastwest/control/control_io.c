@@ -61,6 +61,8 @@ void ew_control_set_table(struct ew_control *control, struct ew_table *table)
 {
 	for (uint32_t i = 0; i < control->n_workers; i++)
 		ew_worker_set_table(control->workers[i], ew_table_ref(table));
+	if (control->checker != NULL)
+		ew_checker_set_table(control->checker, table);
 	ew_table_unref(control->table);
 	control->table = table;
 	metrics_set(control->stats->routes, ew_table_n_routes(table));
@@ -99,6 +101,8 @@ static void on_drain_delay(void *arg)
 	control->state = EW_CONTROL_CLOSED;
 	for (uint32_t i = 0; i < control->n_workers; i++)
 		ew_worker_drain(control->workers[i]);
+	if (control->plane != NULL)
+		ew_plane_on_closed(control->plane);
 	log_info("eastwest", "no more connections are accepted open=%u",
 	         ew_control_connections(control));
 	/* what the listeners' queues held is counted by then */
@@ -247,16 +251,38 @@ static void init(struct ew_control *control, const struct ew_options *options)
 	loop_timer_init(&control->drain_poll, control->loop, on_drain_poll, control);
 }
 
+/* Opens the doors. */
+static bool serve(struct ew_control *control, struct err *err)
+{
+	if (!start_workers(control, err))
+		return false;
+	control->state = EW_CONTROL_SERVING;
+	log_info("eastwest", "ready version=%s routes=%u", FEDWAY_VERSION,
+	         ew_table_n_routes(control->table));
+	return true;
+}
+
+void ew_control_on_complete(struct ew_control *control)
+{
+	struct err err;
+	if (control->state != EW_CONTROL_STARTING || serve(control, &err))
+		return;
+	log_error("eastwest", "%s", err.msg);
+	control->failed = true;
+	stop(control);
+}
+
+/* Without a complete table the doors stay closed: a peer that is refused at once goes elsewhere. */
 static bool start(struct ew_control *control, struct err *err)
 {
 	take_signals(control);
-	if (!ew_control_load(control, err) || !start_workers(control, err) ||
-	    !ew_admin_start(control, err))
+	if (!ew_control_load(control, err) || !ew_admin_start(control, err))
 		return false;
 	control->checker = ew_checker_create(control->loop, control->registry, control->stats);
+	ew_checker_set_table(control->checker, control->table);
 	ew_control_watch(control);
-	control->state = EW_CONTROL_SERVING;
-	return true;
+	return (control->plane != NULL && !ew_plane_is_complete(control->plane)) ||
+	       serve(control, err);
 }
 
 static void fini(struct ew_control *control)
@@ -266,6 +292,7 @@ static void fini(struct ew_control *control)
 		ew_worker_stop(control->workers[i]);
 	free(control->workers);
 	free(control->bound);
+	ew_plane_destroy(control->plane);
 	ew_checker_destroy(control->checker);
 	ew_resolver_destroy(control->resolver);
 	loop_io_fini(&control->watch);
@@ -302,13 +329,11 @@ int ew_control_run(const struct ew_options *options)
 	raise_descriptor_limit();
 	init(&control, options);
 	bool ok = start(&control, &err);
-	if (ok) {
-		log_info("eastwest", "ready version=%s routes=%u", FEDWAY_VERSION,
-		         ew_table_n_routes(control.table));
+	if (ok)
 		loop_run(control.loop);
-	} else {
+	else
 		log_error("eastwest", "%s", err.msg);
-	}
+	ok = ok && !control.failed;
 	fini(&control);
 	return ok ? 0 : 1;
 }

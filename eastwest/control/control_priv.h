@@ -10,6 +10,7 @@
 #include "base/loop.h"
 #include "control/check_io.h"
 #include "control/control.h"
+#include "control/plane_io.h"
 #include "control/resolve_io.h"
 #include "eastwest/config.h"
 #include "path/record.h"
@@ -17,7 +18,7 @@
 #include "path/worker_io.h"
 
 enum ew_control_state {
-	EW_CONTROL_STARTING,
+	EW_CONTROL_STARTING, /* no complete table yet: the doors are not open */
 	EW_CONTROL_SERVING,
 	EW_CONTROL_DRAINING, /* unready, still accepting */
 	EW_CONTROL_CLOSED,   /* no more accepts; waits for connections to end */
@@ -28,6 +29,7 @@ struct ew_control {
 	const struct ew_options *options;
 	struct loop *loop;
 	enum ew_control_state state;
+	bool failed; /* stopped because something could not be begun */
 
 	struct ew_config *boot;   /* what only a restart changes is taken from here */
 	struct ew_config *config; /* in force; may be boot */
@@ -41,6 +43,7 @@ struct ew_control {
 	struct ew_recorder *recorder;
 	struct ew_checker *checker;
 	struct ew_resolver *resolver;
+	struct ew_plane *plane; /* NULL: the file has the routes */
 
 	struct ew_worker_setup setup;
 	struct ew_worker **workers; /* owned */
@@ -79,6 +82,8 @@ void ew_control_on_resolved(void *control);
 /* Gives the table to everybody and keeps it. Takes the reference. */
 void ew_control_set_table(struct ew_control *control, struct ew_table *table);
 void ew_control_drain(struct ew_control *control);
+/* The table is complete: opens the doors, if they are not open yet. */
+void ew_control_on_complete(struct ew_control *control);
 uint32_t ew_control_connections(const struct ew_control *control);
 
 /* --- admin_io.c ------------------------------------------------------------------------------- */

@@ -68,10 +68,21 @@ static void on_settle(void *arg)
 	malloc_trim(0);
 }
 
+static bool adopt(struct ew_control *control, struct ew_config *config)
+{
+	if (control->config != control->boot)
+		ew_config_destroy(control->config);
+	control->config = config;
+	loop_timer_set(&control->settle, 0);
+	return true;
+}
+
 /* Applies a checked configuration. False: config is the caller's still. */
 static bool apply(struct ew_control *control, struct ew_config *config, struct err *err)
 {
 	struct ew_table *table;
+	if (control->plane != NULL)
+		return adopt(control, config);
 	want_names(control, config);
 	if (!make_table(control, config, &table, err)) {
 		if (control->config != NULL)
@@ -79,11 +90,7 @@ static bool apply(struct ew_control *control, struct ew_config *config, struct e
 		return false;
 	}
 	ew_control_set_table(control, table);
-	if (control->config != control->boot)
-		ew_config_destroy(control->config);
-	control->config = config;
-	loop_timer_set(&control->settle, 0);
-	return true;
+	return adopt(control, config);
 }
 
 static bool read_file(const struct ew_control *control, struct buf *text, struct err *err)
@@ -148,10 +155,9 @@ bool ew_control_load(struct ew_control *control, struct err *err)
 		          err->msg);
 	metrics_add(good ? control->stats->reloads_ok : control->stats->reloads_bad, 1);
 	control->boot = config;
-	if (config->control_plane.address != NULL)
-		return err_set(err, ERR_INVALID,
-		               "%s: controlPlane: this build takes routes from the file only",
-		               control->options->config);
+	if (config->control_plane.address != NULL &&
+	    !ew_plane_create(control, config, &control->plane, err))
+		return false;
 	if (!apply(control, config, err))
 		return false;
 	keep_digest(control, &text, good);
@@ -218,6 +224,11 @@ void ew_control_on_resolved(void *arg)
 	struct ew_control *control = arg;
 	struct ew_table *table;
 	struct err err;
+	if (control->plane != NULL) {
+		ew_plane_on_resolved(control->plane);
+		log_info("eastwest", "addresses of gateways have changed");
+		return;
+	}
 	if (!ew_config_networks(control->config, control->table, control->registry,
 	                        ew_resolver_find, control->resolver, &table, &err)) {
 		log_error("eastwest", "addresses of gateways are left as they were: %s", err.msg);

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "uplink/report.h"
+
+#include "base/pb.h"
+#include "xds/resource.h"
+
+/* Fields of fedway.report.v1.Report; written by hand, as a report of thousands of addresses each
+ * second needs no tree of messages. */
+enum {
+	REPORT_ADDRESSES = 1,
+	REPORT_ROUTES = 2,
+	REPORT_VERSION = 3,
+	REPORT_REFUSED = 4
+};
+
+enum {
+	HEALTH_NETWORK = 1,
+	HEALTH_CLUSTER = 2,
+	HEALTH_ADDRESS = 3,
+	HEALTH_PORT = 4,
+	HEALTH_LIVE = 5,
+	HEALTH_REASON = 6,
+	HEALTH_RTT = 7
+};
+
+enum {
+	ROUTE_SNI = 1,
+	ROUTE_USABLE = 2
+};
+
+enum {
+	REFUSAL_TYPE = 1,
+	REFUSAL_NAME = 2,
+	REFUSAL_MESSAGE = 3
+};
+
+/* --- what was seen ---------------------------------------------------------------------------- */
+
+static void add_gateway(const struct ew_names *names, const struct ew_network *network,
+                        const struct ew_gateway *gateway, struct buf *out)
+{
+	char text[IP_TEXT_MAX];
+	const struct ew_health *health = gateway->health;
+	bool live = atomic_load_explicit(&health->live, memory_order_acquire);
+	size_t begun = pb_begin(out, REPORT_ADDRESSES);
+	pb_put_text(out, HEALTH_NETWORK, ew_names_text(names, network->name));
+	pb_put_text(out, HEALTH_CLUSTER, ew_names_text(names, gateway->cluster));
+	pb_put_text(out, HEALTH_ADDRESS, ip_format(&gateway->addr.ip, text));
+	pb_put_varint(out, HEALTH_PORT, gateway->addr.port);
+	pb_put_bool(out, HEALTH_LIVE, live);
+	if (!live)
+		pb_put_text(out, HEALTH_REASON, health->reason);
+	pb_put_varint(out, HEALTH_RTT, health->rtt_us);
+	pb_end(out, begun);
+}
+
+static void add_addresses(const struct ew_table *table, struct buf *out)
+{
+	size_t n = 0;
+	for (uint32_t i = 0; i < ew_table_n_networks(table); i++) {
+		const struct ew_network *network = ew_table_network_at(table, i);
+		for (uint32_t k = 0; k < network->n_gateways && n < EW_REPORT_ADDRESSES_MAX;
+		     k++, n++)
+			add_gateway(ew_table_names(table), network, &network->gateways[k], out);
+	}
+}
+
+/* Any live gateway of the network will do: those of the cluster are only preferred. */
+static bool is_reachable(const struct ew_table *table, const struct ew_endpoint *endpoint)
+{
+	const struct ew_network *network = ew_table_network(table, endpoint->network);
+	for (uint32_t i = 0; network != NULL && i < network->n_gateways; i++) {
+		const struct ew_health *health = network->gateways[i].health;
+		if (atomic_load_explicit(&health->live, memory_order_acquire))
+			return true;
+	}
+	return false;
+}
+
+uint32_t ew_report_usable(const struct ew_table *table, const struct ew_route *route)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < route->n_endpoints; i++) {
+		const struct ew_endpoint *endpoint = &route->endpoints[i];
+		bool own = endpoint->network == EW_NAME_NONE;
+		n += endpoint->healthy && (own || is_reachable(table, endpoint));
+	}
+	return n;
+}
+
+static void add_routes(const struct ew_table *table, struct buf *out)
+{
+	size_t n = 0;
+	for (uint32_t i = 0; i < ew_table_n_routes(table) && n < EW_REPORT_ROUTES_MAX; i++) {
+		const struct ew_route *route = ew_table_route_at(table, i);
+		if (ew_report_usable(table, route) > 0)
+			continue;
+		size_t begun = pb_begin(out, REPORT_ROUTES);
+		pb_put_text(out, ROUTE_SNI, route->sni);
+		pb_put_varint(out, ROUTE_USABLE, 0);
+		pb_end(out, begun);
+		n++;
+	}
+}
+
+void ew_report_add_seen(const struct ew_table *table, struct buf *out)
+{
+	add_addresses(table, out);
+	add_routes(table, out);
+}
+
+/* --- what is in force ------------------------------------------------------------------------- */
+
+struct refusals {
+	struct buf *out;
+	size_t n;
+};
+
+static void add_refusal(const struct xds_refusal *refusal, void *arg)
+{
+	struct refusals *refusals = arg;
+	if (refusals->n++ >= EW_REPORT_REFUSALS_MAX)
+		return;
+	size_t begun = pb_begin(refusals->out, REPORT_REFUSED);
+	pb_put_text(refusals->out, REFUSAL_TYPE, xds_type_url(refusal->type));
+	pb_put_bytes(refusals->out, REFUSAL_NAME, refusal->name);
+	pb_put_text(refusals->out, REFUSAL_MESSAGE, refusal->message);
+	pb_end(refusals->out, begun);
+}
+
+void ew_report_add_held(const struct xds_delta_client *client, struct buf *out)
+{
+	struct refusals refusals = {out, 0};
+	const struct xds_snapshot *snapshot = xds_delta_client_snapshot(client);
+	if (snapshot != NULL && snapshot->version != NULL)
+		pb_put_text(out, REPORT_VERSION, snapshot->version);
+	xds_delta_client_refusals(client, add_refusal, &refusals);
+}

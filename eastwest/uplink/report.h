@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * report - what a gateway tells its control plane once a second, as bytes of a
+ * fedway.report.v1.Report. Two halves, as the bytes of a message may be put together: what the
+ * checks saw (control thread), and what of the mesh is in force (uplink's thread). Pure.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "eastwest/table.h"
+#include "xds/delta_client.h"
+
+enum {
+	EW_REPORT_MAX = 512 << 10,
+	EW_REPORT_ADDRESSES_MAX = 4096,
+	EW_REPORT_ROUTES_MAX = 1000,
+	EW_REPORT_REFUSALS_MAX = 100
+};
+
+/* Appends the health of every gateway address, and the routes that have no usable endpoint. */
+void ew_report_add_seen(const struct ew_table *table, struct buf *out);
+/* Appends the version in force and what of it was refused. */
+void ew_report_add_held(const struct xds_delta_client *client, struct buf *out);
+
+/* Endpoints to which a connection could be sent now. */
+uint32_t ew_report_usable(const struct ew_table *table, const struct ew_route *route);
