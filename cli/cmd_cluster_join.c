@@ -5,6 +5,7 @@
  */
 #include "command.h"
 #include "join.h"
+#include "preflight.h"
 #include "remote.h"
 #include "resources.h"
 
@@ -86,153 +87,16 @@ static void joining_fini(struct joining *joining)
 	free(joining->kubeconfig);
 }
 
-/* --- preflight -------------------------------------------------------------------------------- */
-
-static void say(struct joining *joining, const char *id, const char *state, const char *code,
-                const char *message)
-{
-	join_add_check(joining->preflight, &(struct join_check){id, state, code, message, ""});
-}
-
-static bool check_reach(struct joining *joining)
-{
-	struct err err;
-	char text[MESSAGE_MAX];
-	json_t *version CLEANUP(json_cleanup) = remote_get_path(joining->member, "/version", &err);
-	if (version == NULL) {
-		say(joining, "reach-api", "Failed", "", err.msg);
-		return false;
-	}
-	snprintf(text, sizeof(text), "API server %s answers, Kubernetes %s",
-	         remote_server(joining->member), json_str_at(version, "gitVersion", "unknown"));
-	char took[32];
-	snprintf(took, sizeof(took), "%lld ms", (long long)remote_took_ms(joining->member));
-	join_add_check(joining->preflight,
-	               &(struct join_check){"reach-api", "Passed", "", text, took});
-	return true;
-}
-
-static void check_rights(struct joining *joining)
-{
-	struct err err;
-	struct kube_ref ref = {.resource = &KUBE_SELF_SUBJECT_ACCESS_REVIEWS};
-	char text[MESSAGE_MAX];
-	size_t refused = 0;
-	int len = snprintf(text, sizeof(text), "credentials may not:");
-	for (size_t i = 0; i < join_n_rights; i++) {
-		const struct join_right *right = &join_rights[i];
-		json_t *review CLEANUP(json_cleanup) = join_review(right);
-		json_t *answer CLEANUP(json_cleanup) =
-			remote_create(joining->member, &ref, review, &err);
-		if (answer == NULL) {
-			bool absent = err.code == ERR_NOT_FOUND || err.code == ERR_PROTOCOL;
-			say(joining, "permissions", absent ? "Skipped" : "Warning", "",
-			    absent ? "this API server does not tell what credentials may do; "
-			             "joining will"
-			           : err.msg);
-			return;
-		}
-		if (json_bool_at(answer, "status.allowed", false))
-			continue;
-		refused++;
-		if (len >= 0 && (size_t)len < sizeof(text))
-			len += snprintf(text + len, sizeof(text) - (size_t)len, "%s %s %s",
-			                refused > 1 ? "," : "", right->verb, right->resource);
-	}
-	if (refused == 0)
-		snprintf(text, sizeof(text), "credentials may do the %zu actions needed",
-		         join_n_rights);
-	say(joining, "permissions", refused == 0 ? "Passed" : "Failed", "", text);
-}
-
-static void check_identity(struct joining *joining)
-{
-	struct err err;
-	char text[MESSAGE_MAX];
-	struct kube_ref system = {.resource = &KUBE_NAMESPACES, .name = "kube-system"};
-	struct kube_ref all = {.resource = &cli_cluster};
-	json_t *ns CLEANUP(json_cleanup) = remote_get(joining->member, &system, &err);
-	json_t *clusters CLEANUP(json_cleanup) =
-		ns != NULL ? remote_list(joining->hub, &all, NULL, &err) : NULL;
-	if (clusters == NULL) {
-		say(joining, "identity", "Failed", "", err.msg);
-		return;
-	}
-	const char *clash = join_find_clash(clusters, joining->name, kube_uid(ns));
-	if (clash != NULL)
-		snprintf(text, sizeof(text), "is a member already, as Cluster '%s'", clash);
-	say(joining, "identity", clash == NULL ? "Passed" : "Failed",
-	    clash == NULL ? "" : "FED-403",
-	    clash == NULL ? "is no member under another name" : text);
-}
-
-static void check_istio(struct joining *joining)
-{
-	struct err err;
-	char text[MESSAGE_MAX];
-	struct kube_ref ref = {.resource = &KUBE_NAMESPACES, .name = "istio-system"};
-	json_t *ns CLEANUP(json_cleanup) = remote_get(joining->member, &ref, &err);
-	if (ns == NULL) {
-		say(joining, "istio", err.code == ERR_NOT_FOUND ? "Passed" : "Warning", "",
-		    err.code == ERR_NOT_FOUND ? "no Istio found" : err.msg);
-		return;
-	}
-	const char *network = kube_label_find(ns, "topology.istio.io/network");
-	bool differs = network != NULL && strcmp(network, joining->options->group) != 0;
-	snprintf(text, sizeof(text), "Istio found%s%s%s; it stays and keeps its sidecars",
-	         network != NULL ? ", network " : "", network != NULL ? network : "",
-	         differs ? " (not the --group: its sidecars will count as another network)" : "");
-	say(joining, "istio", differs ? "Warning" : "Passed", "", text);
-}
-
-static void check_localities(struct joining *joining)
-{
-	struct err err;
-	char text[MESSAGE_MAX];
-	struct kube_ref ref = {.resource = &KUBE_NODES};
-	json_t *nodes CLEANUP(json_cleanup) = remote_list(joining->member, &ref, NULL, &err);
-	const json_t *items = json_object_get(nodes, "items");
-	size_t n = json_array_size(items);
-	size_t bare = 0;
-	if (nodes == NULL) {
-		say(joining, "localities", "Warning", "", err.msg);
-		return;
-	}
-	for (size_t i = 0; i < n; i++) {
-		const json_t *node = json_array_get(items, i);
-		if (kube_label_find(node, "topology.kubernetes.io/region") == NULL ||
-		    kube_label_find(node, "topology.kubernetes.io/zone") == NULL)
-			bare++;
-	}
-	if (bare == 0)
-		snprintf(text, sizeof(text), "all %zu nodes have region and zone labels", n);
-	else
-		snprintf(text, sizeof(text), "%zu of %zu nodes have no region and zone label%s",
-		         bare, n,
-		         joining->options->zone != NULL ? "; --region, --zone stand in" : "");
-	say(joining, "localities", bare > 0 ? "Warning" : "Passed", bare > 0 ? "FED-211" : "",
-	    text);
-}
-
-static bool exists(struct remote *remote, const struct kube_resource *resource, const char *name)
-{
-	struct err err;
-	struct kube_ref ref = {.resource = resource, .name = name};
-	json_t *obj CLEANUP(json_cleanup) = remote_get(remote, &ref, &err);
-	return obj != NULL;
-}
-
 static void run_preflight(struct joining *joining)
 {
 	struct buf text CLEANUP(buf_fini);
+	struct preflight preflight = {.hub = joining->hub,
+	                              .member = joining->member,
+	                              .cluster = joining->name,
+	                              .group = joining->options->group,
+	                              .has_zone = joining->options->zone != NULL};
 	buf_init(&text, CLI_TEXT_MAX);
-	joining->preflight = join_preflight(joining->name);
-	if (check_reach(joining)) {
-		check_rights(joining);
-		check_identity(joining);
-		check_istio(joining);
-		check_localities(joining);
-	}
+	joining->preflight = preflight_run(&preflight);
 	join_format_preflight(joining->preflight, joining->look, &text);
 	if (joining->look.form == LOOK_JSON || joining->look.form == LOOK_YAML)
 		look_print_json(joining->look, joining->preflight);
@@ -241,6 +105,14 @@ static void run_preflight(struct joining *joining)
 }
 
 /* --- plan and writing ------------------------------------------------------------------------- */
+
+static bool exists(struct remote *remote, const struct kube_resource *resource, const char *name)
+{
+	struct err err;
+	struct kube_ref ref = {.resource = resource, .name = name};
+	json_t *obj CLEANUP(json_cleanup) = remote_get(remote, &ref, &err);
+	return obj != NULL;
+}
 
 static void show_plan(struct joining *joining)
 {
@@ -345,7 +217,9 @@ static int wait_ready(struct joining *joining)
 		        joining->name);
 		return EXIT_FAILED;
 	}
-	step(4, true, "its services are part of the mesh");
+	step(4, true,
+	     joining->options->pause ? "paused: set spec.paused to false to take its services in"
+	                             : "its services are part of the mesh");
 	json_t *obj CLEANUP(json_cleanup) = remote_get(joining->hub, &ref, &err);
 	cli_done(&joining->options->common, "cluster/%s joined: %lld services, %lld endpoints",
 	         joining->name, (long long)json_int_at(obj, "status.services", 0),

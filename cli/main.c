@@ -36,7 +36,9 @@ static int run(const struct command *command, int argc, char **argv)
 static int unknown(int argc, char **argv)
 {
 	const struct command *nearest = command_nearest(argc, argv);
-	fprintf(stderr, "fedway: unknown command '%s'%s%s%s\n", argv[0],
+	fprintf(stderr, "fedway: unknown command '%s%s%s'%s%s%s\n", argv[0],
+	        argc > 1 && argv[1][0] != '-' ? " " : "",
+	        argc > 1 && argv[1][0] != '-' ? argv[1] : "",
 	        nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest->words : "",
 	        nearest != NULL ? "'?" : "");
 	return EXIT_USAGE;
