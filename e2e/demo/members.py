@@ -31,6 +31,11 @@ class Member:
         self.server = server
 
     @property
+    def name(self):
+        """Under which it joins."""
+        return self.plan.name
+
+    @property
     def admin(self):
         return self.server.admin
 

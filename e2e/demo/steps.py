@@ -10,7 +10,7 @@ import dataclasses
 import time
 
 from demo.calls import answers, failed, near, now_ms, percents, shares
-from lib import wait
+from lib import parts, wait
 from lib.fedwayd import is_true, phase
 
 CALLS = 300
@@ -245,16 +245,27 @@ def lose_control_plane(world):
 
 # --- seen ----------------------------------------------------------------------------------------
 
-KINDS = ("fmesh", "fcl", "ng", "ewg", "msvc -A")
+KINDS = ("meshes", "clusters.fedway.io", "networkgroups", "eastwestgateways", "meshservices -A")
+
+
+def tables(control):
+    """What `kubectl get` shows; without kubectl, what `fedway get` does."""
+    kubectl = (parts.PARTS / "bin" / "kubectl-1.37").exists()
+    for words in KINDS:
+        if kubectl:
+            said = control.kubectl("get", *words.split())
+        else:
+            words = words.split()[0]
+            said = control.host.run(parts.ours("fedway"), "get", words, "--kubeconfig",
+                                    control.data / "admin.kubeconfig")
+        yield f"$ {'kubectl' if kubectl else 'fedway'} get {words}"
+        yield from said.stdout.rstrip().splitlines()
 
 
 def show(world):
     """kubectl shows it all"""
     control = world.control
-    details = []
-    for words in KINDS:
-        said = control.kubectl("get", *words.split()).stdout
-        details += [f"$ kubectl get {words}", *said.rstrip().splitlines()]
+    details = list(tables(control))
     ready = all(phase(control.get("Cluster", site.plan.name)) == "Ready"
                 and is_true(control.get("NetworkGroup", site.plan.group), "Joined")
                 and is_true(control.get("EastWestGateway", site.plan.gateway), "Ready")

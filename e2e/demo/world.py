@@ -17,7 +17,7 @@ from demo.calls import Calls
 from demo.members import Embedded, Real, put
 from lib import ca, fedwayd, kube, objects, parts, wait
 from lib.fedwayd import Fedwayd, is_true, phase
-from lib.gateway import INGRESS, FedwayGateway
+from lib.gateway import INGRESS, FedwayGateway, control_plane
 
 DOMAIN = "cluster.local"
 RULE = {"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule",
@@ -93,23 +93,13 @@ class Site:
 
     def start_gateway(self, xds_address):
         """With what the member has for it: trust bundle and a token of its account."""
-        plan, admin = self.plan, self.member.admin
-        account = f"fedway-gateway-{plan.gateway}"
-        admin.wait("v1", "ServiceAccount", "fedway-system", account, bool)
-        trust = admin.wait("v1", "ConfigMap", "fedway-system", "fedway-trust", bool)
-        folder = self.gateway_host.directory
-        (folder / "roots.pem").write_text(trust["data"]["roots.pem"])
-        (folder / "token").touch(0o600)
-        (folder / "token").write_text(self.member.token("fedway-system", account, "fedway"))
-        assert trust["data"]["xdsAddress"] == xds_address
+        plan = self.plan
+        source = control_plane(self.gateway_host, self.member, plan.gateway)
+        assert source["address"] == xds_address
         egress = {"name": "egress", "mode": "egress", "address": plan.inner_ip, "port": 15444,
                   "allow": [plan.pods]}
-        self.gateway = FedwayGateway(
-            self.gateway_host, listeners=[INGRESS, egress], admin={"path": "gateway.sock"},
-            controlPlane={"address": trust["data"]["xdsAddress"],
-                          "trustFile": str(folder / "roots.pem"),
-                          "tokenFile": str(folder / "token"), "cluster": plan.name,
-                          "name": plan.gateway})
+        self.gateway = FedwayGateway(self.gateway_host, listeners=[INGRESS, egress],
+                                     admin={"path": "gateway.sock"}, controlPlane=source)
         self.lab.on_failure(self.gateway.dump)
 
     def table_version(self):
