@@ -2,6 +2,7 @@
 #include "command.h"
 #include "common.h"
 #include "offline.h"
+#include "remote.h"
 #include "why.h"
 
 #include <assert.h>
@@ -9,6 +10,8 @@
 #include <time.h>
 
 #include "model/explain.h"
+
+#define WHY_PATH "/apis/answers.fedway.io/v1alpha1/routeexplanations"
 
 struct why_options {
 	struct cli_common common;
@@ -43,6 +46,7 @@ static const struct options_row rows[] = {
          .arg = "NAME",
          .help = "a subset of the DestinationRule",
          .offset = offsetof(struct why_options, subset)},
+	CLI_SERVER_ROWS,
 	CLI_LOOK_ROWS,
 };
 
@@ -94,6 +98,23 @@ static json_t *explain(const struct why_options *options, const struct explain_r
 	return answer;
 }
 
+/* The same function, computed by the control plane on what it has now. */
+static json_t *ask(const struct why_options *options, struct err *err)
+{
+	json_t *question CLEANUP(json_cleanup) =
+		json_pack("{ss ss s{ss s{ss}}}", "apiVersion", "answers.fedway.io/v1alpha1", "kind",
+	                  "RouteExplanation", "spec", "service", options->common.head.args[0],
+	                  "from", "cluster", options->from);
+	if (options->locality != NULL)
+		json_set_at(question, "spec.from.locality", json_string(options->locality));
+	if (options->subset != NULL)
+		json_set_at(question, "spec.subset", json_string(options->subset));
+	struct remote *hub = remote_open(&options->common, err);
+	json_t *answer = hub != NULL ? remote_post(hub, WHY_PATH, question, err) : NULL;
+	remote_close(hub);
+	return answer;
+}
+
 static int show(const json_t *answer, struct look look)
 {
 	struct buf text CLEANUP(buf_fini);
@@ -115,15 +136,15 @@ int cmd_why(void *arg)
 	struct err err;
 	if (options->common.head.n_args != 1 || options->from == NULL)
 		return cli_usage("why needs a service and --from CLUSTER, as in: fedway why "
-		                 "sample/helloworld:5000 --from c1 -f DIR");
+		                 "sample/helloworld:5000 --from c1");
 	if (!explain_parse_service(str_from(options->common.head.args[0]), &request, &err) ||
 	    !look_make(&options->common, &look, &err))
 		return cli_usage("%s", err.msg);
-	if (options->dir == NULL)
-		return cli_usage("the control plane does not answer this yet; give manifests: "
-		                 "-f DIR");
 	if (options->subset != NULL)
 		request.subset = str_from(options->subset);
-	json_t *answer CLEANUP(json_cleanup) = explain(options, &request, &err);
-	return answer != NULL ? show(answer, look) : cli_fail(&err);
+	json_t *answer CLEANUP(json_cleanup) =
+		options->dir != NULL ? explain(options, &request, &err) : ask(options, &err);
+	if (answer != NULL)
+		return show(answer, look);
+	return options->dir != NULL ? cli_fail(&err) : remote_fail(&err);
 }

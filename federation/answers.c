@@ -37,6 +37,7 @@ static json_t *explain(struct mesh *mesh, const json_t *body, struct err *err)
 	if (!explain_parse_service(str_from(service), &request, err) ||
 	    !find_key(mesh, body, &key, err))
 		return NULL;
+	request.subset = str_from(json_str_at(body, "spec.subset", ""));
 	struct view *view = view_create(mesh, &key);
 	json_t *answer =
 		explain_route(view, &request, "", clock_format_rfc3339(clock_wall_s(), now), err);
