@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stock Envoy: what its admin interface says, and Envoy as an Istio east-west gateway."""
+"""Stock Envoy: what its admin interface says, and Envoy as an east-west gateway, programmed by
+istiod or by fedwayd."""
 
 import json
 
@@ -131,6 +132,101 @@ class StockGateway:
     def refused(self):
         """Connections that it has turned away at the hello."""
         return self.admin.stat("listener.0.0.0.0_15443.no_filter_chain_match")
+
+    def dump(self):
+        self.admin.dump(self.host.directory / "config.json")
+
+
+class FedwayIngress:
+    """Stock Envoy as a gateway that fedwayd programs: delta ADS by the certificate of an
+    EastWestGateway, in the role `ingress`. Which names it routes is what clusters it is given, so
+    its listener is constant.
+
+    `files`: paths of the chain, the key and the roots.
+    """
+
+    # no SNI name reaches a cluster with an upper-case letter in its name
+    XDS = "Fedwayd"
+
+    def __init__(self, host, xds_address, name, files):
+        self.host = host
+        self.admin = Admin(host)
+        config = host.directory / "envoy.yaml"
+        config.write_text(yaml.safe_dump(self._bootstrap(xds_address, name, files)))
+        self.daemon = host.daemon("envoy", parts.real("envoy"), "-c", config, "--concurrency", "1",
+                                  "--disable-hot-restart", "-l", "warn")
+
+    def _bootstrap(self, xds_address, name, files):
+        return {
+            "node": {"id": f"{name}/1", "cluster": name,
+                     "metadata": {"fedway.io": {"role": "ingress", "name": name}}},
+            "admin": {"address": {"socket_address": {"address": "127.0.0.1",
+                                                     "port_value": 15000}}},
+            "dynamic_resources": {
+                "cds_config": {"ads": {}, "resource_api_version": "V3"},
+                "ads_config": {"api_type": "DELTA_GRPC", "transport_api_version": "V3",
+                               "grpc_services": [{"envoy_grpc": {"cluster_name": self.XDS}}]},
+            },
+            "static_resources": {"clusters": [self._xds_cluster(xds_address, files)],
+                                 "listeners": [self._listener()]},
+        }
+
+    def _xds_cluster(self, xds_address, files):
+        chain, key, roots = ({"filename": str(path)} for path in files)
+        address, port = xds_address.split(":")
+        tls = "envoy.extensions.transport_sockets.tls.v3."
+        http = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+        return {
+            "name": self.XDS, "type": "STATIC", "connect_timeout": "2s",
+            "typed_extension_protocol_options": {http: {
+                "@type": f"type.googleapis.com/{http}",
+                "explicit_http_config": {"http2_protocol_options": {}}}},
+            "transport_socket": {"name": "tls", "typed_config": {
+                "@type": f"type.googleapis.com/{tls}UpstreamTlsContext",
+                "common_tls_context": {
+                    "tls_certificates": [{"certificate_chain": chain, "private_key": key}],
+                    "validation_context": {
+                        "trusted_ca": roots,
+                        "match_typed_subject_alt_names": [{"san_type": "URI", "matcher": {
+                            "exact": "spiffe://cluster.local/fedway/control-plane"}}]}}}},
+            "load_assignment": {"cluster_name": self.XDS, "endpoints": [{"lb_endpoints": [
+                {"endpoint": {"address": {"socket_address": {
+                    "address": address, "port_value": int(port)}}}}]}]},
+        }
+
+    @staticmethod
+    def _listener():
+        def part(name, kind, **fields):
+            return {"name": name, "typed_config": {
+                "@type": f"type.googleapis.com/envoy.extensions.filters.{kind}", **fields}}
+
+        return {
+            "name": "ingress",
+            "address": {"socket_address": {"address": "0.0.0.0", "port_value": 15443}},
+            "listener_filters": [part("inspector", "listener.tls_inspector.v3.TlsInspector")],
+            "filter_chains": [{
+                "filter_chain_match": {"application_protocols": [
+                    "istio", "istio-peer-exchange", "istio-http/1.0", "istio-http/1.1",
+                    "istio-h2"]},
+                "filters": [
+                    part("sni", "network.sni_cluster.v3.SniCluster"),
+                    part("tcp", "network.tcp_proxy.v3.TcpProxy", stat_prefix="ingress",
+                         cluster="Nothing")]}],
+        }
+
+    def wait_ready(self, timeout=30.0):
+        """Waits until it has its first clusters and listens."""
+
+        def ready():
+            self.daemon.check()
+            return self.admin.ready() and "ingress" in self.admin.listeners()
+
+        wait.until(ready, timeout, "stock Envoy programmed by fedwayd")
+        return self
+
+    def routed(self, sni):
+        """Connections that it has passed on for this SNI name."""
+        return self.admin.cluster_stat(sni, "upstream_cx_total")
 
     def dump(self):
         self.admin.dump(self.host.directory / "config.json")
