@@ -77,6 +77,35 @@ static void forget_topology(struct probe_topology *topology)
 	free((void *)(uintptr_t)topology->gateways);
 }
 
+static bool text_eq(const char *a, const char *b)
+{
+	return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
+}
+
+static bool cluster_eq(const struct probe_cluster *a, const struct probe_cluster *b)
+{
+	return text_eq(a->name, b->name) && text_eq(a->network, b->network) &&
+	       text_eq(a->address, b->address) && a->port == b->port && a->joined == b->joined;
+}
+
+static bool gateway_eq(const struct probe_gateway *a, const struct probe_gateway *b)
+{
+	return text_eq(a->name, b->name) && text_eq(a->network, b->network) &&
+	       text_eq(a->address, b->address) && a->port == b->port;
+}
+
+bool probe_topology_eq(const struct probe_topology *a, const struct probe_topology *b)
+{
+	bool eq = a->n_clusters == b->n_clusters && a->n_gateways == b->n_gateways &&
+	          (a->slow_us != 0 ? a->slow_us : PROBE_SLOW_US) ==
+	                  (b->slow_us != 0 ? b->slow_us : PROBE_SLOW_US);
+	for (size_t i = 0; eq && i < a->n_clusters; i++)
+		eq = cluster_eq(&a->clusters[i], &b->clusters[i]);
+	for (size_t i = 0; eq && i < a->n_gateways; i++)
+		eq = gateway_eq(&a->gateways[i], &b->gateways[i]);
+	return eq;
+}
+
 /* --- cells ------------------------------------------------------------------------------------ */
 
 static struct probe_cell *add_cell(struct probe_matrix *matrix, size_t from, size_t to)

@@ -75,6 +75,8 @@ struct probe_cell {
 	struct probe_result *result; /* owned by the matrix, NULL: none */
 };
 
+bool probe_topology_eq(const struct probe_topology *a, const struct probe_topology *b);
+
 struct probe_matrix;
 
 /* ERR_TOO_LARGE: more than PROBE_CLUSTERS_MAX clusters or PROBE_CELLS_MAX cells. */

@@ -46,15 +46,16 @@ struct probe_service *probe_service_create(const struct probe_service_config *co
 /* Runs that were asked for get no callback. NULL is harmless. */
 void probe_service_destroy(struct probe_service *service);
 
-/* What there is now: copied; results of cells that stay are kept. A running run ends at once, with
- * what it has. ERR_TOO_LARGE: the topology before stays. */
+/* What there is now: copied; results of cells that stay are kept. A run begins
+ * anew; whoever waits for it goes on waiting. The same as before: nothing. ERR_TOO_LARGE: the
+ * topology before stays. */
 MUST_CHECK
 bool probe_service_set_topology(struct probe_service *service,
                                 const struct probe_topology *topology, struct err *err);
 
 /* Is a probe of this cluster connected? */
 bool probe_service_has_probe(const struct probe_service *service, const char *cluster);
-/* Borrowed until the next turn; NULL before the first topology. */
+/* Borrowed until the next turn; empty before the first topology. */
 const struct probe_matrix *probe_service_matrix(const struct probe_service *service);
 
 /* The matrix after all checks have been run anew; borrowed for the call. */
