@@ -65,3 +65,9 @@ struct mesh *control_mesh(const struct control *control)
 {
 	return control->mesh;
 }
+
+void control_on_mesh(struct control *control, void (*cb)(struct mesh *mesh, void *arg), void *arg)
+{
+	control->on_mesh = cb;
+	control->on_mesh_arg = arg;
+}

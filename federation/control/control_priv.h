@@ -53,6 +53,8 @@ struct control {
 	struct world world;
 	struct mesh_builder *builder;
 	struct mesh *mesh;
+	void (*on_mesh)(struct mesh *mesh, void *arg);
+	void *on_mesh_arg;
 	bool started;     /* all lists have ended once */
 	struct map dirty; /* "KIND KEY" → struct dirty: what is to be reconciled */
 	struct loop_timer turn;
@@ -69,14 +71,12 @@ struct control {
 
 extern const struct kube_resource control_resources[N_CONTROL_KINDS];
 
-/* queue_io.c: reconciles key of kind in a later turn (in_ms 0: the next). */
+/* queue.c: reconciles key of kind in a later turn (in_ms 0: the next). */
 void control_enqueue(struct control *control, enum control_kind kind, const char *key,
                      int64_t in_ms);
 void control_enqueue_all(struct control *control, enum control_kind kind);
 /* Something waits for the next turn, not for a later time. */
 bool control_is_due(const struct control *control);
-/* Something is to be reconciled now. */
-bool control_queue_has_due(const struct control *control);
 void control_queue_init(struct control *control);
 void control_queue_fini(struct control *control);
 

@@ -45,11 +45,23 @@ static bool cluster_may(const char *cluster, void *arg, struct err *err)
 	return true;
 }
 
+bool control_cluster_may(struct control *control, const char *cluster, struct err *err)
+{
+	return cluster_may(cluster, control, err);
+}
+
 static bool gateway_exists(const char *cluster, const char *name, void *arg)
 {
 	struct control *control = arg;
 	const struct gateway_spec *gateway = map_find_text(&control->world.gateways, name);
 	return gateway != NULL && strcmp(gateway->cluster, cluster) == 0;
+}
+
+static bool service_is_lost(const char *key, void *arg)
+{
+	struct control *control = arg;
+	const json_t *obj = control_object(control, KIND_SERVICE, key);
+	return obj != NULL && status_service_is_lost(obj, &control->world);
 }
 
 /* --- what is told -------------------------------------------------------------------------------
@@ -145,6 +157,7 @@ struct ads_control control_ads_hooks(struct control *control)
 		.review = control_review,
 		.cluster_may = cluster_may,
 		.gateway_exists = gateway_exists,
+		.service_is_lost = service_is_lost,
 		.on_instance = on_instance,
 		.on_nack = on_nack,
 		.on_report = on_report,

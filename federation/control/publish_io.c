@@ -42,6 +42,8 @@ static void on_publish(void *arg)
 	}
 	control->mesh = mesh;
 	ads_publish(control->ads, mesh);
+	if (control->on_mesh != NULL)
+		control->on_mesh(mesh, control->on_mesh_arg);
 	tree_diff(old != NULL ? old->services : NULL, mesh->services, mark_service, control);
 	if (old == NULL || old->settings_revision != mesh->settings_revision)
 		control_enqueue_all(control, KIND_SERVICE);

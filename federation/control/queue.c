@@ -114,17 +114,6 @@ void control_enqueue_all(struct control *control, enum control_kind kind)
 	reflector_for_each(control->reflectors[kind], enqueue_one, &all);
 }
 
-bool control_queue_has_due(const struct control *control)
-{
-	int64_t now_ms = loop_now_ms(control->loop);
-	map_for_each (it, &control->dirty) {
-		const struct dirty *dirty = map_value(it);
-		if (dirty->due_ms <= now_ms)
-			return true;
-	}
-	return false;
-}
-
 void control_queue_init(struct control *control)
 {
 	loop_timer_init(&control->turn, control->loop, on_turn, control);

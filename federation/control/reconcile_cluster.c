@@ -98,24 +98,31 @@ static void update_mesh(struct control *control, const struct member *member)
 	control_publish_soon(control);
 }
 
+static void leave_out(struct control *control, const struct member *member)
+{
+	mesh_builder_remove_cluster(control->builder, member->spec.name);
+	control_publish_soon(control);
+}
+
 /* Complete, or away for so long that its copy counts: nothing of it is held any longer. */
 static void judge_complete(struct control *control, struct member *member,
                            const struct discovery_status *seen)
 {
-	int64_t age_ms = loop_now_ms(control->loop) - member->added_ms;
-	bool copy_counts = seen->observed_wall_s > 0 && age_ms >= CONTROL_COPY_MS;
+	int64_t left_ms = member->added_ms + CONTROL_COPY_MS - loop_now_ms(control->loop);
 	if (member->complete)
 		return;
-	if (!seen->complete && !copy_counts && !seen->paused) {
-		if (age_ms < CONTROL_COPY_MS)
-			control_enqueue(control, KIND_CLUSTER, member->spec.name,
-			                CONTROL_COPY_MS - age_ms);
+	enum status_source source = status_source(member, seen, left_ms <= 0);
+	member->lost = source == SOURCE_LOST;
+	if (source == SOURCE_LOST || source == SOURCE_NOT_YET) {
+		if (left_ms > 0)
+			control_enqueue(control, KIND_CLUSTER, member->spec.name, left_ms);
 		return;
 	}
 	member->complete = true;
 	log_info("control", "cluster counts  cluster=%s from=%s services=%zu", member->spec.name,
-	         seen->complete ? "lists" : "copy", seen->services);
+	         status_source_word(source), seen->services);
 	ads_set_complete(control->ads, member->spec.name);
+	control_enqueue_all(control, KIND_SERVICE);
 }
 
 /* --- its certificate ----------------------------------------------------------------------------
@@ -167,6 +174,8 @@ static void forget(struct control *control, const char *key)
 	ads_forget(control->ads, key);
 	world_remove_member(&control->world, key);
 	control_update_networks(control);
+	control_publish_soon(control);
+	control_enqueue_all(control, KIND_SERVICE);
 	control_enqueue(control, KIND_MESH, "default", 0);
 }
 
@@ -209,7 +218,7 @@ void control_reconcile_cluster(struct control *control, const char *key)
 	if (member->clash == NULL)
 		update_mesh(control, member);
 	else
-		mesh_builder_remove_cluster(control->builder, key);
+		leave_out(control, member);
 	if (known)
 		judge_complete(control, member, &seen);
 	if (member->spec.deleting) {

@@ -22,9 +22,13 @@ void control_update_network(struct control *control, const char *name)
 	const struct group_spec *group = map_find_text(&control->world.groups, name);
 	if (group == NULL) {
 		mesh_builder_remove_network(control->builder, name);
+		world_set_in_effect(&control->world, name, false);
 	} else {
 		struct network_result result = world_network(&control->world, group);
 		mesh_builder_set_network(control->builder, &result.network);
+		/* before the first mesh its gateways may not have been looked at yet */
+		if (result.network.joined || control->mesh != NULL)
+			world_set_in_effect(&control->world, name, result.network.joined);
 		network_result_fini(&result);
 	}
 	control_publish_soon(control);
@@ -61,8 +65,9 @@ void control_reconcile_mesh(struct control *control, const char *key)
 	} else {
 		tell_bad(KIND_MESH, key, &err);
 	}
-	struct status_counts counts = {
-		.services = control->mesh != NULL ? tree_len(control->mesh->services) : 0};
+	if (control->mesh == NULL)
+		return; /* after a restart the counts of before stay until there is a mesh */
+	struct status_counts counts = {.services = tree_len(control->mesh->services)};
 	if (control->ads != NULL)
 		ads_for_each_instance(control->ads, count_instance, &counts);
 	control_write_status(
@@ -129,7 +134,7 @@ void control_reconcile_gateway(struct control *control, const char *key)
 		free(cluster);
 		return;
 	}
-	if (!world_set_gateway(&control->world, obj, &err)) {
+	if (!world_set_gateway(&control->world, obj, loop_now_ms(control->loop), &err)) {
 		tell_bad(KIND_GATEWAY, key, &err);
 		return;
 	}

@@ -13,12 +13,13 @@ struct service_pace {
 	int64_t written_ms;
 };
 
-/* Partial knowledge deletes nothing. */
+/* Partial knowledge deletes nothing. Of a member that is lost, what it had is known. */
 static bool all_complete(const struct control *control)
 {
 	map_for_each (it, &control->world.members) {
 		const struct member *member = map_value(it);
-		if (!member->complete && !member->spec.paused && member->clash == NULL)
+		if (!member->complete && !member->lost && !member->spec.paused &&
+		    member->clash == NULL)
 			return false;
 	}
 	return true;
@@ -134,6 +135,8 @@ static bool differs(const json_t *status, const json_t *obj)
 void control_reconcile_service(struct control *control, const char *key)
 {
 	const json_t *obj = control_object(control, KIND_SERVICE, key);
+	if (obj != NULL && status_service_is_lost(obj, &control->world))
+		return;
 	const struct mesh_service *service =
 		control->mesh != NULL ? mesh_find_service(control->mesh, key) : NULL;
 	if (service == NULL || !service_has_status(service)) {

@@ -50,3 +50,18 @@ json_t *status_rule(const json_t *obj, const struct policy *policy, bool used,
 
 /* Phase of a Cluster, as in its schema. */
 const char *status_phase(const struct member *member, const struct discovery_status *seen);
+
+/* What stands for a member after a start, until its lists have ended again. */
+enum status_source {
+	SOURCE_NOT_YET, /* its copy, which is held */
+	SOURCE_LISTS,
+	SOURCE_COPY,    /* its copy, which counts */
+	SOURCE_NOTHING, /* it never was a member, is paused or leaves: nothing is to be held */
+	SOURCE_LOST,    /* it was a member and has no copy: MeshService.status is held */
+};
+/* waited: it had its time to answer. */
+enum status_source status_source(const struct member *member, const struct discovery_status *seen,
+                                 bool waited);
+const char *status_source_word(enum status_source source);
+/* The service's last status counts a member that is lost, so nobody knows what it is now. */
+bool status_service_is_lost(const json_t *obj, const struct world *world);

@@ -26,6 +26,25 @@ const char *status_phase(const struct member *member, const struct discovery_sta
 	return member->setup == MEMBER_SETUP_DONE ? "Ready" : "Degraded";
 }
 
+enum status_source status_source(const struct member *member, const struct discovery_status *seen,
+                                 bool waited)
+{
+	bool has_copy = seen->observed_wall_s > 0;
+	if (seen->complete)
+		return SOURCE_LISTS;
+	if (seen->paused || member->leave != MEMBER_STAYS)
+		return has_copy ? SOURCE_COPY : SOURCE_NOTHING;
+	if (!has_copy)
+		return member->spec.cluster_uid[0] != '\0' ? SOURCE_LOST : SOURCE_NOTHING;
+	return waited ? SOURCE_COPY : SOURCE_NOT_YET;
+}
+
+const char *status_source_word(enum status_source source)
+{
+	static const char *const words[] = {"nothing yet", "lists", "copy", "nothing", "status"};
+	return words[source];
+}
+
 static struct status_line kubeconfig_line(const struct member *member, char text[TEXT_MAX])
 {
 	struct status_line line = {.type = "KubeconfigValid", .ok = member->has_kubeconfig};
@@ -59,7 +78,8 @@ static struct status_line reachable_line(const struct discovery_status *seen, ch
 	return (struct status_line){"Reachable", false, "NoAnswer", text};
 }
 
-static struct status_line synced_line(const struct discovery_status *seen, char text[TEXT_MAX])
+static struct status_line synced_line(const struct member *member,
+                                      const struct discovery_status *seen, char text[TEXT_MAX])
 {
 	if (seen != NULL && seen->complete && seen->copy_error[0] == '\0')
 		return (struct status_line){"Synced", true, "Complete",
@@ -69,6 +89,12 @@ static struct status_line synced_line(const struct discovery_status *seen, char 
 		         seen->copy_error);
 		return (struct status_line){"Synced", false, "CopyFailed", text};
 	}
+	if (member->lost)
+		return (struct status_line){
+			"Synced", false, "CopyMissing",
+			"it was a member, but its copy on disk is gone and it has not answered "
+			"since: services that its MeshService status counts stay as they are, and "
+			"no name is removed anywhere; pause or delete this Cluster to let go"};
 	for (size_t i = 0; seen != NULL && i < DISCOVERY_KINDS; i++) {
 		const struct discovery_kind_status *kind = &seen->kinds[i];
 		if (kind->synced || kind->error == NULL || kind->error[0] == '\0')
@@ -143,8 +169,8 @@ json_t *status_cluster(const json_t *obj, const struct member *member,
 	const char *phase = status_phase(member, seen);
 	json_t *blocks = blocking(member);
 	struct status_line lines[] = {
-		kubeconfig_line(member, texts[0]), reachable_line(seen, texts[1]),
-		synced_line(seen, texts[2]),       installed_line(member),
+		kubeconfig_line(member, texts[0]),   reachable_line(seen, texts[1]),
+		synced_line(member, seen, texts[2]), installed_line(member),
 		ready_line(phase, blocks),
 	};
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
@@ -152,10 +178,12 @@ json_t *status_cluster(const json_t *obj, const struct member *member,
 	int64_t observed = seen != NULL ? seen->observed_wall_s : 0;
 	if (seen != NULL && seen->reachable)
 		observed -= observed % OBSERVED_STEP_S;
-	json_t *status = json_pack("{ss so so so}", "phase", phase, "conditions", conditions,
-	                           "observedAt", status_time(observed), "blocking", blocks);
-	if (seen != NULL) {
-		/* what is not known since a restart is left as it was */
+	json_t *status = json_pack("{ss so so}", "phase", phase, "conditions", conditions,
+	                           "blocking", blocks);
+	/* what is not known since a restart is left as it was */
+	if (!member->lost)
+		json_object_set_new(status, "observedAt", status_time(observed));
+	if (seen != NULL && !member->lost) {
 		if (seen->uid[0] != '\0')
 			json_object_set_new(status, "uid", json_string(seen->uid));
 		if (seen->version[0] != '\0')

@@ -89,6 +89,19 @@ json_t *status_service(const json_t *obj, const struct mesh *mesh,
 	return status;
 }
 
+bool status_service_is_lost(const json_t *obj, const struct world *world)
+{
+	size_t i;
+	json_t *entry;
+	json_array_foreach (json_at(obj, "status.clusters"), i, entry) {
+		const struct member *member =
+			world_member(world, json_str_at(entry, "cluster", ""));
+		if (member != NULL && member->lost && !member->complete)
+			return true;
+	}
+	return false;
+}
+
 /* --- DestinationRule ----------------------------------------------------------------------------
  */
 

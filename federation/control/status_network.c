@@ -38,6 +38,9 @@ static void say_joined(json_t *conditions, const json_t *obj, const struct group
 	} else if (!result->network.joined) {
 		line.reason = "Blocked";
 		line.message = result->blocking;
+	} else if (result->working == 0) {
+		line.message = "in effect as before, though no gateway of the group is connected "
+			       "to the control plane and no address answers it";
 	}
 	status_say(conditions, obj, &line, now);
 }
@@ -76,14 +79,31 @@ enum {
 };
 
 struct instances {
+	const json_t *before; /* as its status has them */
 	json_t *list;
 	size_t connected;
 	struct status_now now;
 };
 
+/* Restored after a restart and not heard since: what was known of it stays. */
+static bool keep_instance(struct instances *all, const struct inventory_instance *instance)
+{
+	size_t i;
+	json_t *entry;
+	if (instance->connected || instance->cert_not_after_s > 0)
+		return false;
+	json_array_foreach (all->before, i, entry) {
+		if (strcmp(json_str_at(entry, "name", ""), instance->name) == 0)
+			return json_array_append(all->list, entry) == 0;
+	}
+	return false;
+}
+
 static void add_instance(const struct inventory_instance *instance, void *arg)
 {
 	struct instances *all = arg;
+	if (keep_instance(all, instance))
+		return;
 	int64_t seen_s = all->now.wall_s;
 	if (!instance->connected)
 		seen_s -= (all->now.mono_ms - instance->seen_ms) / 1000;
@@ -124,7 +144,8 @@ static struct status_line ready_line(const struct world *world, const struct gat
 json_t *status_gateway(const json_t *obj, const struct world *world,
                        const struct gateway_spec *gateway, struct status_now now)
 {
-	struct instances instances = {.list = json_array(), .now = now};
+	struct instances instances = {
+		.before = json_at(obj, "status.instances"), .list = json_array(), .now = now};
 	json_t *conditions = status_conditions(obj);
 	json_t *addresses = json_array();
 	inventory_for_each(&world->inventory, gateway->name, add_instance, &instances);

@@ -50,6 +50,7 @@ void world_fini(struct world *world)
 	inventory_fini(&world->inventory);
 	health_fini(&world->health);
 	map_fini(&world->reached, NULL);
+	map_fini(&world->in_effect, NULL);
 }
 
 struct member *world_member(const struct world *world, const char *cluster)
@@ -93,8 +94,11 @@ bool world_set_group(struct world *world, const json_t *obj, struct err *err)
 		free(group);
 		return false;
 	}
+	bool is_new = map_find_text(&world->groups, group->name) == NULL;
 	world_remove_group(world, group->name);
 	map_set(&world->groups, str_from(group->name), group);
+	if (is_new && kube_condition_is_true(obj, "Joined"))
+		world_set_in_effect(world, group->name, true);
 	return true;
 }
 
@@ -108,9 +112,11 @@ static void restore_health(struct world *world, const struct gateway_spec *gatew
 	}
 }
 
-static void restore_instances(struct world *world, const struct gateway_spec *gateway, bool is_new)
+/* They count as seen now, so that each has its time to come back. */
+static void restore_instances(struct world *world, const struct gateway_spec *gateway,
+                              int64_t now_ms)
 {
-	for (size_t i = 0; i < gateway->n_instances && is_new; i++) {
+	for (size_t i = 0; i < gateway->n_instances; i++) {
 		const struct gateway_instance *from = &gateway->instances[i];
 		struct inventory_instance instance = {
 			.cluster = gateway->cluster,
@@ -119,12 +125,13 @@ static void restore_instances(struct world *world, const struct gateway_spec *ga
 			.version = from->version,
 			.mark = from->mark,
 			.connected = false,
+			.seen_ms = now_ms,
 		};
 		inventory_see(&world->inventory, &instance);
 	}
 }
 
-bool world_set_gateway(struct world *world, const json_t *obj, struct err *err)
+bool world_set_gateway(struct world *world, const json_t *obj, int64_t now_ms, struct err *err)
 {
 	struct gateway_spec *gateway = xcalloc(1, sizeof(*gateway));
 	if (!gateway_spec_decode(obj, gateway, err)) {
@@ -134,9 +141,10 @@ bool world_set_gateway(struct world *world, const json_t *obj, struct err *err)
 	bool is_new = map_find_text(&world->gateways, gateway->name) == NULL;
 	world_remove_gateway(world, gateway->name);
 	map_set(&world->gateways, str_from(gateway->name), gateway);
-	if (is_new)
+	if (is_new) {
 		restore_health(world, gateway);
-	restore_instances(world, gateway, is_new);
+		restore_instances(world, gateway, now_ms);
+	}
 	return true;
 }
 
@@ -192,6 +200,21 @@ static bool reached(const char *address, uint16_t port, void *arg)
 	return world_reached(arg, address, port);
 }
 
+void world_set_in_effect(struct world *world, const char *group, bool in_effect)
+{
+	if (in_effect)
+		map_set(&world->in_effect, str_from(group), world);
+	else
+		map_remove(&world->in_effect, str_from(group));
+}
+
+/* Nothing but silence stands against it. */
+static bool only_silent(const struct network_input *input, const struct network_result *result)
+{
+	return input->group->joined && input->interconnect_enabled && input->n_gateways > 0 &&
+	       result->network.n_gateways > 0 && result->working == 0;
+}
+
 struct network_result world_network(const struct world *world, const struct group_spec *group)
 {
 	const struct gateway_spec *gateways[GATEWAYS_MAX];
@@ -215,5 +238,10 @@ struct network_result world_network(const struct world *world, const struct grou
 		    strcmp(member->spec.network, group->name) == 0)
 			gateways[input.n_gateways++] = gateway;
 	}
-	return network_result_make(&input);
+	struct network_result result = network_result_make(&input);
+	if (only_silent(&input, &result) && map_find_text(&world->in_effect, group->name) != NULL) {
+		result.network.joined = true;
+		result.blocking = "";
+	}
+	return result;
 }

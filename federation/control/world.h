@@ -47,6 +47,8 @@ struct member {
 	int64_t leave_ms; /* when the present step of leaving began */
 	int64_t added_ms;
 	bool complete;  /* its lists have ended since start, or it counts from its copy */
+	bool lost;      /* was a member, but neither its copy nor an answer is there: what
+	                 * MeshService.status says of it is held */
 	bool installed; /* finalizer and all were seen done once */
 };
 
@@ -58,7 +60,8 @@ struct world {
 	struct map gateways; /* name → struct gateway_spec */
 	struct inventory inventory;
 	struct health health;
-	struct map reached; /* "ADDRESS:PORT" → itself: adopted addresses that answer TCP */
+	struct map reached;   /* "ADDRESS:PORT" → itself: adopted addresses that answer TCP */
+	struct map in_effect; /* names of groups that are joined in effect */
 };
 
 void world_init(struct world *world);
@@ -73,7 +76,7 @@ bool world_set_member(struct world *world, const json_t *obj, int64_t now_ms, st
 MUST_CHECK
 bool world_set_group(struct world *world, const json_t *obj, struct err *err);
 MUST_CHECK
-bool world_set_gateway(struct world *world, const json_t *obj, struct err *err);
+bool world_set_gateway(struct world *world, const json_t *obj, int64_t now_ms, struct err *err);
 void world_remove_member(struct world *world, const char *name);
 void world_remove_group(struct world *world, const char *name);
 void world_remove_gateway(struct world *world, const char *name);
@@ -81,6 +84,11 @@ void world_remove_gateway(struct world *world, const char *name);
 /* The member whose Cluster was created first wins when two have one uid; NULL: no other. */
 const char *world_older_twin(const struct world *world, const char *cluster, const char *uid);
 
-/* The network of a group as it is in effect. Fini with network_result_fini(). */
+/*
+ * The network of a group as it is in effect. Fini with network_result_fini(). What is in effect
+ * stays so when no gateway is connected any more (or not yet, after a restart): whether one is
+ * alive is judged by those that talk to it.
+ */
 struct network_result world_network(const struct world *world, const struct group_spec *group);
+void world_set_in_effect(struct world *world, const char *group, bool in_effect);
 bool world_reached(const struct world *world, const char *address, uint16_t port);

@@ -88,21 +88,12 @@ bool program_is_for(const struct program *program, const struct view_key *key)
 
 /* --- resources into the set ------------------------------------------------------------------- */
 
-static bool service_is_held(const struct program *program, const struct mesh_service *service)
+static bool route_is_held(const struct program *program, const struct view_route *route)
 {
 	if (program->held == NULL)
 		return false;
-	for (size_t i = 0; i < service->n_parts; i++) {
-		if (program->held(service->parts[i].cluster->name, program->held_arg))
-			return true;
-	}
-	return false;
-}
-
-static bool route_is_held(const struct program *program, const struct view_route *route)
-{
 	struct view_service *service = tree_find(program->view->services, str_from(route->service));
-	return service != NULL && service_is_held(program, service->service);
+	return service != NULL && program->held(service->service, program->held_arg);
 }
 
 /* Takes resource. A resource that could not be encoded is logged, and what was there stays. */

@@ -5,10 +5,18 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-static bool is_held(const char *cluster, void *arg)
+static bool is_held(const struct mesh_service *service, void *arg)
 {
 	struct ads *ads = arg;
-	return map_find_text(&ads->incomplete, cluster) != NULL;
+	const struct ads_control *control = &ads->control;
+	if (map_len(&ads->incomplete) == 0)
+		return false;
+	for (size_t i = 0; i < service->n_parts; i++) {
+		if (map_find_text(&ads->incomplete, service->parts[i].cluster->name) != NULL)
+			return true;
+	}
+	return control->service_is_lost != NULL &&
+	       control->service_is_lost(service->key, control->arg);
 }
 
 /* --- programs -----------------------------------------------------------------------------------

@@ -76,11 +76,13 @@ static void fill(struct member *member, struct discovery_status *seen, unsigned 
 	static char network[] = "n1";
 	static char secret[] = "fed";
 	static char twin[] = "c0";
+	static char uid[] = "u-1";
 	*member = (struct member){.setup = setup};
 	member->spec.name = name;
 	member->spec.network = network;
 	member->spec.secret_namespace = secret;
 	member->spec.secret_name = name;
+	member->spec.cluster_uid = uid;
 	member->spec.deleting = (facts & DELETING) != 0;
 	member->has_kubeconfig = (facts & HAS_KUBECONFIG) != 0;
 	member->clash = (facts & CLASH) != 0 ? twin : NULL;
@@ -158,6 +160,60 @@ static void a_twin_and_a_missing_group_block_with_their_codes(void **state)
 	json_decref(obj);
 }
 
+static const struct {
+	const char *what;
+	const char *uid; /* in the status of before */
+	bool has_copy;
+	bool complete;
+	bool paused;
+	bool leaves;
+	bool waited;
+	enum status_source source;
+} sources[] = {
+	{"lists have ended", "u-1", true, true, false, false, false, SOURCE_LISTS},
+	{"copy, not heard yet", "u-1", true, false, false, false, false, SOURCE_NOT_YET},
+	{"copy, not heard for long", "u-1", true, false, false, false, true, SOURCE_COPY},
+	{"paused", "u-1", true, false, true, false, false, SOURCE_COPY},
+	{"a new one that never answered", "", false, false, false, false, false, SOURCE_NOTHING},
+	{"was a member, copy lost", "u-1", false, false, false, false, false, SOURCE_LOST},
+	{"copy lost, not heard for long", "u-1", false, false, false, false, true, SOURCE_LOST},
+	{"copy lost, paused", "u-1", false, false, true, false, false, SOURCE_NOTHING},
+	{"copy lost, leaves", "u-1", false, false, false, true, false, SOURCE_NOTHING},
+};
+
+static void what_stands_for_a_member_after_a_start(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+		char uid[8];
+		struct member member = {.leave =
+		                                sources[i].leaves ? MEMBER_DRAINING : MEMBER_STAYS};
+		struct discovery_status seen = {.complete = sources[i].complete,
+		                                .paused = sources[i].paused,
+		                                .observed_wall_s = sources[i].has_copy ? 1 : 0};
+		snprintf(uid, sizeof(uid), "%s", sources[i].uid);
+		member.spec.cluster_uid = uid;
+		if (status_source(&member, &seen, sources[i].waited) != sources[i].source)
+			fail_msg("%s", sources[i].what);
+	}
+}
+
+static void a_lost_member_keeps_what_its_status_said(void **state)
+{
+	struct member member;
+	struct discovery_status seen;
+	json_t *obj = parse("{\"metadata\": {\"name\": \"c1\"}}");
+	(void)state;
+	fill(&member, &seen, FINE & ~(REACHABLE | COMPLETE | SEEN), MEMBER_SETUP_NONE);
+	member.lost = true;
+	json_t *status = status_cluster(obj, &member, &seen, &no_certificate, noon);
+	assert_string_equal(reason_of(status, "Synced"), "CopyMissing");
+	assert_null(json_object_get(status, "services"));
+	assert_null(json_object_get(status, "observedAt"));
+	json_decref(status);
+	json_decref(obj);
+}
+
 /* --- groups and gateways ------------------------------------------------------------------------
  */
 
@@ -168,7 +224,7 @@ static void put(struct world *world, const char *text)
 	const char *kind = json_str_at(obj, "kind", "");
 	bool ok = strcmp(kind, "Cluster") == 0        ? world_set_member(world, obj, 1000, &err)
 	          : strcmp(kind, "NetworkGroup") == 0 ? world_set_group(world, obj, &err)
-	                                              : world_set_gateway(world, obj, &err);
+	                                              : world_set_gateway(world, obj, 1000, &err);
 	if (!ok)
 		fail_msg("%s: %s", kind, err.msg);
 	json_decref(obj);
@@ -259,6 +315,86 @@ static void a_verdict_of_before_a_restart_is_restored_from_status(void **state)
 	world_fini(&world);
 }
 
+static void a_service_of_a_lost_member_is_known_by_its_status(void **state)
+{
+	struct world world;
+	(void)state;
+	fill_world(&world);
+	json_t *of_c1 = parse("{\"status\": {\"clusters\": [{\"cluster\": \"c2\"}, {\"cluster\": "
+	                      "\"c1\"}]}}");
+	json_t *of_c2 = parse("{\"status\": {\"clusters\": [{\"cluster\": \"c2\"}]}}");
+	assert_false(status_service_is_lost(of_c1, &world));
+	world_member(&world, "c1")->lost = true;
+	assert_true(status_service_is_lost(of_c1, &world));
+	assert_false(status_service_is_lost(of_c2, &world));
+	json_decref(of_c1);
+	json_decref(of_c2);
+	world_fini(&world);
+}
+
+static bool joined_now(const struct world *world)
+{
+	struct network_result result = world_network(world, map_find_text(&world->groups, "n1"));
+	bool joined = result.network.joined;
+	network_result_fini(&result);
+	return joined;
+}
+
+#define GROUP_SAYS_JOINED                                                                          \
+	"{\"kind\": \"NetworkGroup\", \"metadata\": {\"name\": \"n1\"}, \"spec\": "                \
+	"{\"interconnect\": {\"joined\": %s}}, \"status\": {\"conditions\": [{\"type\": "          \
+	"\"Joined\", "                                                                             \
+	"\"status\": \"True\"}]}}"
+
+static void a_group_in_effect_stays_so_over_a_restart_and_without_streams(void **state)
+{
+	struct world world;
+	char text[512];
+	(void)state;
+	fill_world(&world);
+	assert_false(joined_now(&world));
+	world_remove_group(&world, "n1");
+	snprintf(text, sizeof(text), GROUP_SAYS_JOINED, "true");
+	put(&world, text);
+	assert_true(joined_now(&world));
+	/* the user's word ends it at once */
+	snprintf(text, sizeof(text), GROUP_SAYS_JOINED, "false");
+	put(&world, text);
+	assert_false(joined_now(&world));
+	/* without any gateway there is nothing to be in effect */
+	snprintf(text, sizeof(text), GROUP_SAYS_JOINED, "true");
+	put(&world, text);
+	world_remove_gateway(&world, "gw1");
+	assert_false(joined_now(&world));
+	world_fini(&world);
+}
+
+static void what_a_gateway_could_is_restored_from_status(void **state)
+{
+	struct world world;
+	const char *text =
+		"{\"kind\": \"EastWestGateway\", \"metadata\": {\"name\": \"gw2\"}, "
+		"\"spec\": {\"cluster\": \"c1\"}, \"status\": {\"instances\": [{\"name\": "
+		"\"gw2-0\", \"version\": \"0.1.0\", \"mark\": true, \"lastSeen\": "
+		"\"2026-11-25T01:00:00Z\", \"certificate\": {\"notAfter\": "
+		"\"2026-11-26T01:00:00Z\"}}]}}";
+	json_t *obj = parse(text);
+	(void)state;
+	fill_world(&world);
+	put(&world, text);
+	assert_true(inventory_takes_mark(&world.inventory, "gw2"));
+	/* it has its ten minutes from the restart on */
+	assert_false(inventory_expire(&world.inventory, 1000 + INVENTORY_INSTANCE_MS - 1));
+	/* and until it is heard its status stays as it was */
+	json_t *status = status_gateway(obj, &world, map_find_text(&world.gateways, "gw2"), noon);
+	assert_true(json_equal(json_at(status, "instances"), json_at(obj, "status.instances")));
+	assert_true(inventory_expire(&world.inventory, 1001 + INVENTORY_INSTANCE_MS));
+	assert_false(inventory_takes_mark(&world.inventory, "gw2"));
+	json_decref(status);
+	json_decref(obj);
+	world_fini(&world);
+}
+
 static void the_older_of_two_clusters_with_one_uid_wins(void **state)
 {
 	struct world world;
@@ -289,7 +425,12 @@ int main(void)
 		cmocka_unit_test(a_twin_and_a_missing_group_block_with_their_codes),
 		cmocka_unit_test(a_group_says_what_blocks_it_and_then_that_it_is_joined),
 		cmocka_unit_test(a_gateway_shows_its_instances_and_addresses),
+		cmocka_unit_test(what_stands_for_a_member_after_a_start),
+		cmocka_unit_test(a_lost_member_keeps_what_its_status_said),
+		cmocka_unit_test(a_service_of_a_lost_member_is_known_by_its_status),
 		cmocka_unit_test(a_verdict_of_before_a_restart_is_restored_from_status),
+		cmocka_unit_test(a_group_in_effect_stays_so_over_a_restart_and_without_streams),
+		cmocka_unit_test(what_a_gateway_could_is_restored_from_status),
 		cmocka_unit_test(the_older_of_two_clusters_with_one_uid_wins),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

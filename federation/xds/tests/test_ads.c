@@ -32,6 +32,7 @@ struct fixture {
 	struct snapshot_builder *member;
 	/* what control would know */
 	bool gateway_known;
+	bool lost; /* service shop/web has a part that nobody knows */
 	size_t came;
 	size_t went;
 };
@@ -154,6 +155,12 @@ static void fill_mesh(struct fixture *f)
 	put_pods(f, 1);
 }
 
+static bool service_is_lost(const char *key, void *arg)
+{
+	struct fixture *f = arg;
+	return f->lost && strcmp(key, "shop/web") == 0;
+}
+
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
@@ -176,6 +183,7 @@ static int setup(void **state)
 	                    .review = review,
 	                    .cluster_may = cluster_may,
 	                    .gateway_exists = gateway_exists,
+	                    .service_is_lost = service_is_lost,
 	                    .on_instance = on_instance,
 	                    .arg = f},
 	};
@@ -447,6 +455,26 @@ static void what_an_incomplete_member_has_is_held_where_it_is_known(void **state
 	finish(&gateway);
 }
 
+static void what_a_member_without_copy_had_is_held_too(void **state)
+{
+	struct fixture *f = *state;
+	struct gateway gateway = {.applied = 0};
+	publish(f);
+	connect_as(f, &gateway, "c1", "c1");
+	WAIT_FOR(f, gateway.applied == 1);
+	f->lost = true;
+	ads_expect(f->ads, "c2"); /* has no part in the mesh */
+	put_pods(f, 0);
+	publish(f);
+	for (int i = 0; i < 5; i++)
+		loop_run_once(f->loop, 50);
+	assert_int_equal(endpoints_held(&gateway), 1);
+	f->lost = false;
+	ads_set_complete(f->ads, "c2");
+	WAIT_FOR(f, endpoints_held(&gateway) == 0);
+	finish(&gateway);
+}
+
 static void a_cluster_that_leaves_tells_its_gateways(void **state)
 {
 	struct fixture *f = *state;
@@ -476,6 +504,8 @@ int main(void)
 	                                        teardown),
 		cmocka_unit_test_setup_teardown(
 			what_an_incomplete_member_has_is_held_where_it_is_known, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_a_member_without_copy_had_is_held_too, setup,
+	                                        teardown),
 		cmocka_unit_test_setup_teardown(a_cluster_that_leaves_tells_its_gateways, setup,
 	                                        teardown),
 	};

@@ -21,10 +21,14 @@ static const char sni[] = "outbound_.5000_._.helloworld.sample.svc.cluster.local
 static const char *const clusters[] = {"c1", "c2"};
 static const char *const networks[] = {"n1", "n2"};
 
-static bool is_held(const char *cluster, void *arg)
+static bool is_held(const struct mesh_service *service, void *arg)
 {
 	const struct fixture *f = arg;
-	return f->held[cluster[1] - '1'];
+	for (size_t i = 0; i < service->n_parts; i++) {
+		if (f->held[service->parts[i].cluster->name[1] - '1'])
+			return true;
+	}
+	return false;
 }
 
 static void put(struct fixture *f, int i, const char *kind, json_t *obj)

@@ -43,5 +43,11 @@ struct ads_control control_ads_hooks(struct control *control);
 void control_start(struct control *control, struct ads *ads, const char *xds_address);
 void control_destroy(struct control *control);
 
+/* Told of each mesh after it was published. */
+void control_on_mesh(struct control *control, void (*cb)(struct mesh *mesh, void *arg), void *arg);
+/* May a component of this cluster be served? False with err: not a member, or it leaves. */
+MUST_CHECK
+bool control_cluster_may(struct control *control, const char *cluster, struct err *err);
+
 /* The mesh as published last; borrowed until the next turn, NULL before the first. */
 struct mesh *control_mesh(const struct control *control);

@@ -63,6 +63,9 @@ struct ads_control {
 	               void *arg);
 	bool (*cluster_may)(const char *cluster, void *arg, struct err *err);
 	bool (*gateway_exists)(const char *cluster, const char *name, void *arg);
+	/* Asked only while a member is incomplete: does a member that has no copy contribute to
+	 * this service ("NAMESPACE/NAME")? Then it is held as well. */
+	bool (*service_is_lost)(const char *key, void *arg);
 
 	/* A stream came (connected) or went; the instance is as it stands. */
 	void (*on_instance)(const struct ads_instance *instance, bool connected, void *arg);

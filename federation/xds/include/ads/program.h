@@ -25,8 +25,8 @@ enum {
 
 struct program;
 
-/* Is the member incomplete, so that what it contributes to is held? */
-typedef bool (*program_held_cb)(const char *cluster, void *arg);
+/* Is the service held: does a member that is incomplete contribute to it? */
+typedef bool (*program_held_cb)(const struct mesh_service *service, void *arg);
 
 struct program_config {
 	struct view_key key;  /* copied */
