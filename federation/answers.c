@@ -61,6 +61,21 @@ static void on_explain(struct api_answer *answer, const json_t *body, void *arg)
 		api_answer_fail(answer, &err);
 }
 
+/* --- ConnectivityMatrix -------------------------------------------------------------------------
+ */
+
+static void on_matrix(struct api_answer *answer, const json_t *body, void *arg)
+{
+	const struct answers *answers = arg;
+	struct err err;
+	if (answers->connectivity != NULL) {
+		connectivity_answer(answers->connectivity, answer, body);
+		return;
+	}
+	err_set(&err, ERR_UNAVAILABLE, "the control plane is still reading its objects");
+	api_answer_fail(answer, &err);
+}
+
 /* --- all ----------------------------------------------------------------------------------------
  */
 
@@ -74,5 +89,14 @@ void answers_add(struct api *api, struct answers *answers)
 		.cb = on_explain,
 		.arg = answers,
 	};
+	answers->matrix = (struct api_answer_kind){
+		.group = "answers.fedway.io",
+		.version = "v1alpha1",
+		.plural = "connectivitymatrices",
+		.kind = "ConnectivityMatrix",
+		.cb = on_matrix,
+		.arg = answers,
+	};
 	api_add_answer(api, &answers->explanation);
+	api_add_answer(api, &answers->matrix);
 }

@@ -5,12 +5,16 @@
  */
 #pragma once
 
+#include "connectivity.h"
+
 #include "api/api.h"
 #include "control/control.h"
 
 struct answers {
 	struct api_answer_kind explanation;
+	struct api_answer_kind matrix;
 	struct control *control; /* NULL until the controllers run: answers are refused with 503 */
+	struct connectivity *connectivity; /* NULL as above */
 };
 
 /* Registers every answer; answers is borrowed and outlives api. */

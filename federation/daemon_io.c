@@ -125,6 +125,31 @@ static bool open_ads(struct daemon *daemon, struct err *err)
 	return daemon->ads != NULL;
 }
 
+static bool cluster_may(const char *cluster, void *arg, struct err *err)
+{
+	const struct daemon *daemon = arg;
+	return control_cluster_may(daemon->control, cluster, err);
+}
+
+static void on_mesh(struct mesh *mesh, void *arg)
+{
+	const struct daemon *daemon = arg;
+	connectivity_follow(daemon->answers.connectivity, mesh);
+}
+
+static void open_connectivity(struct daemon *daemon)
+{
+	struct connectivity_config config = {
+		.loop = daemon->loop,
+		.grpc = ads_grpc(daemon->ads),
+		.trust_domain = cert_store_trust_domain(daemon->store),
+		.cluster_may = cluster_may,
+		.arg = daemon,
+	};
+	daemon->answers.connectivity = connectivity_create(&config);
+	control_on_mesh(daemon->control, on_mesh, daemon);
+}
+
 /* ports.json: what was chosen, for whoever started us with port 0. */
 static void write_ports(struct daemon *daemon)
 {
@@ -175,6 +200,7 @@ static bool start_mesh(struct daemon *daemon, const json_t *obj, struct err *err
 	const struct options_list *told = &daemon->options->xds_advertise;
 	control_start(daemon->control, daemon->ads,
 	              told->n > 0 ? told->items[0] : addr_format(&addr, text));
+	open_connectivity(daemon);
 	daemon->answers.control = daemon->control;
 	write_ports(daemon);
 	log_info("fedwayd", "control plane runs  xds=%s", addr_format(&addr, text));
@@ -265,6 +291,7 @@ static void on_stop(void *arg)
 static void finish(struct daemon *daemon)
 {
 	ads_destroy(daemon->ads);
+	connectivity_destroy(daemon->answers.connectivity);
 	control_destroy(daemon->control);
 	bootstrap_destroy(daemon->bootstrap);
 	kube_client_destroy(daemon->client);
