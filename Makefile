@@ -8,7 +8,6 @@
 #   make test        unit tests under ASan and UBSan
 #   make test-real   with real kube-apiserver, etcd, istiod, Envoy, kubectl (as root)
 #   make bench       side by side with haproxy, nginx, Envoy
-#   make soak        hours of load with faults
 #   make install     PREFIX=/usr/local, DESTDIR
 #   make format      clang-format-14 on every tracked C file
 #   make clean       removes build/ but for the real components in build/parts
@@ -41,10 +40,6 @@ bench: build
 	@.ci/setup run test real
 	bench/run
 
-soak: build
-	@.ci/setup run test
-	bench/soak
-
 install: build
 	@cmake --install build --prefix $(PREFIX)
 
@@ -55,4 +50,4 @@ format:
 clean:
 	@find build -mindepth 1 -maxdepth 1 ! -name parts -exec rm -rf {} + 2>/dev/null || true
 
-.PHONY: all build demo test test-real bench soak install format clean
+.PHONY: all build demo test test-real bench install format clean
