@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mesh_pair.h"
+
+#include "uplink/report.h"
+#include "xds/message.h"
+#include "xds/proto/report.pb-c.h"
+
+static struct ew_table *table_of(struct mesh_pair *pair, struct ew_health_registry *registry)
+{
+	struct addr canary;
+	struct err err;
+	size_t left_out;
+	assert_true(addr_parse(STR_LIT("127.0.0.1:1"), &canary));
+	struct ew_mesh *mesh = ew_mesh_create(registry, &canary);
+	struct ew_burst *burst = ew_burst_create(pair->client, true);
+	ew_mesh_take(mesh, burst);
+	struct ew_mesh_parts parts = {.burst = burst};
+	struct ew_table *table = ew_mesh_table(mesh, &parts, &left_out, &err);
+	ew_burst_destroy(burst);
+	ew_mesh_destroy(mesh);
+	return table;
+}
+
+static void both_halves_together_are_one_report(void **state)
+{
+	struct mesh_pair pair;
+	struct ew_health_registry *registry = ew_health_registry_create();
+	struct buf bytes CLEANUP(buf_fini) = {0};
+	struct err err;
+	char bad[] = "bad";
+	(void)state;
+	mesh_pair_init(&pair);
+	struct ew_table *table = table_of(&pair, registry);
+	const struct ew_gateway *gateway = &ew_table_network_at(table, 0)->gateways[0];
+	for (int i = 0; i < EW_HEALTH_MISSES; i++)
+		ew_health_on_miss(registry, gateway->health, "no echo", 1000 * i);
+	struct str garbage = STR_LIT("\xff");
+	mesh_put(pair.set, xds_resource_create(XDS_CLUSTER, str_from(bad), garbage, &err));
+	mesh_pump(&pair);
+	buf_init(&bytes, EW_REPORT_MAX);
+	ew_report_add_seen(table, &bytes);
+	ew_report_add_held(pair.client, &bytes);
+	ProtobufCMessage *base =
+		xds_message_unpack(&fedway__report__v1__report__descriptor, buf_str(&bytes), &err);
+	assert_non_null(base);
+	const Fedway__Report__V1__Report *report = (const void *)base;
+	assert_int_equal(report->n_addresses, 1);
+	assert_string_equal(report->addresses[0]->network, "n2");
+	assert_string_equal(report->addresses[0]->cluster, "c2");
+	assert_string_equal(report->addresses[0]->address, "192.0.2.2");
+	assert_int_equal(report->addresses[0]->port, 15443);
+	assert_false(report->addresses[0]->live);
+	assert_string_equal(report->addresses[0]->reason, "no echo");
+	assert_string_equal(report->applied_version, xds_set_version(pair.set));
+	assert_int_equal(report->n_refused, 1);
+	assert_string_equal(report->refused[0]->name, "bad");
+	assert_int_equal(report->n_routes, 0);
+	xds_message_free(base);
+	ew_table_unref(table);
+	ew_health_registry_destroy(registry);
+	mesh_pair_fini(&pair);
+}
+
+static void remote_endpoints_are_usable_while_a_gateway_lives(void **state)
+{
+	struct mesh_pair pair;
+	struct ew_health_registry *registry = ew_health_registry_create();
+	(void)state;
+	mesh_pair_init(&pair);
+	struct ew_table *table = table_of(&pair, registry);
+	const struct ew_route *route = ew_table_find(table, STR_LIT(WEB));
+	const struct ew_gateway *gateway = &ew_table_network_at(table, 0)->gateways[0];
+	assert_int_equal(ew_report_usable(table, route), 2);
+	for (int i = 0; i < EW_HEALTH_MISSES; i++)
+		ew_health_on_miss(registry, gateway->health, "no echo", 1000 * i);
+	assert_int_equal(ew_report_usable(table, route), 1);
+	ew_table_unref(table);
+	ew_health_registry_destroy(registry);
+	mesh_pair_fini(&pair);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(both_halves_together_are_one_report),
+		cmocka_unit_test(remote_endpoints_are_usable_while_a_gateway_lives),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
