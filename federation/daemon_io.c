@@ -3,6 +3,7 @@
 #include "bootstrap.h"
 #include "daemon.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -260,13 +261,23 @@ static bool open_client(struct daemon *daemon, const char *path, struct err *err
 	return daemon->client != NULL;
 }
 
+/* Asked here, once, so that what fails later need not guess at the reason. */
+static bool check_data_dir(const char *dir, struct err *err)
+{
+	if (!file_make_dirs(dir, err))
+		return err_wrap(err, "--data-dir");
+	if (access(dir, W_OK | X_OK) != 0)
+		return err_set_errno(err, errno, "--data-dir: '%s' cannot be written", dir);
+	return true;
+}
+
 static bool start(struct daemon *daemon, struct err *err)
 {
 	const char *kubeconfig = daemon->options->kubeconfig;
 	if (!is_member(daemon) && strcmp(daemon->options->role, "control-plane") != 0)
 		return err_set(err, ERR_INVALID, "--role is 'control-plane' or 'member', not '%s'",
 		               daemon->options->role);
-	if (!file_make_dirs(daemon->options->data_dir, err) || !serve_metrics(daemon, err))
+	if (!check_data_dir(daemon->options->data_dir, err) || !serve_metrics(daemon, err))
 		return false;
 	if (kubeconfig == NULL && !open_api(daemon, err))
 		return false;

@@ -58,7 +58,8 @@ struct control {
 	bool started;     /* all lists have ended once */
 	struct map dirty; /* "KIND KEY" → struct dirty: what is to be reconciled */
 	struct loop_timer turn;
-	struct map writes; /* "KIND KEY" → struct write under way */
+	struct map writes;  /* "KIND KEY" → struct write under way */
+	struct map refused; /* "KIND KEY" → what the API server did not keep of its status */
 	struct loop_timer publish;
 	struct loop_timer judge;
 	struct loop_timer reach;

@@ -10,36 +10,12 @@ enum {
 	TEXT_MAX = 2000
 };
 
-/* Values that a Mesh may carry and that nothing honours yet: path, and the value that is fine. */
-static const struct {
-	const char *path;
-	const char *fine; /* NULL: any value is unsupported */
-} unsupported[] = {
+static const struct status_field unsupported[] = {
 	{"spec.failover", "Liveness"},
 	{"spec.resourceSync.enabled", NULL},
 	{"spec.trust.rootSecretRef", NULL},
 	{"spec.onClusterLoss.action", "Keep"},
 };
-
-static void say_supported(json_t *conditions, const json_t *obj, struct status_now now)
-{
-	struct buf text CLEANUP(buf_fini);
-	buf_init(&text, TEXT_MAX);
-	for (size_t i = 0; i < sizeof(unsupported) / sizeof(unsupported[0]); i++) {
-		const json_t *value = json_at(obj, unsupported[i].path);
-		const char *word = json_string_value(value);
-		if (value == NULL || json_is_false(value) || json_is_null(value) ||
-		    (word != NULL && unsupported[i].fine != NULL &&
-		     strcmp(word, unsupported[i].fine) == 0))
-			continue;
-		buf_printf(&text, "%s%s",
-		           text.len > 0 ? ", " : "not honoured yet: ", unsupported[i].path);
-	}
-	struct status_line line = {"Supported", text.len == 0,
-	                           text.len == 0 ? "All" : "NotSupported",
-	                           text.len == 0 ? "every field is honoured" : buf_text(&text)};
-	status_say(conditions, obj, &line, now);
-}
 
 static json_t *roots_of(const struct cert_store *store)
 {
@@ -59,7 +35,8 @@ json_t *status_mesh(const json_t *obj, const struct world *world, const struct c
 	                                : "spec.trustDomain is fixed once the root exists; the old "
 	                                  "one stays in force"};
 	status_say(conditions, obj, &line, now);
-	say_supported(conditions, obj, now);
+	status_say_supported(conditions, obj, unsupported,
+	                     sizeof(unsupported) / sizeof(unsupported[0]), now);
 	return json_pack("{so s{so} s{sI sI} sI sI}", "conditions", conditions, "trust", "roots",
 	                 roots_of(store), "gateways", "connected", (json_int_t)counts->connected,
 	                 "acknowledged", (json_int_t)counts->acknowledged, "clusters",

@@ -3,6 +3,13 @@
 
 #include "base/map.h"
 
+static const struct status_field group_unsupported[] = {
+	{"spec.interconnect.sourceRanges", NULL}, /* gateways do not get them */
+};
+static const struct status_field gateway_unsupported[] = {
+	{"spec.managed", NULL},
+};
+
 static json_t *address_status(const struct world *world, const char *host, uint16_t port,
                               struct status_now now)
 {
@@ -64,6 +71,8 @@ json_t *status_group(const json_t *obj, const struct world *world, const struct 
 			json_array_append_new(gateways, json_string(gateway->name));
 	}
 	say_joined(conditions, obj, group, &result, now);
+	status_say_supported(conditions, obj, group_unsupported,
+	                     sizeof(group_unsupported) / sizeof(group_unsupported[0]), now);
 	json_t *status =
 		json_pack("{so so so so}", "clusters", clusters, "gateways", gateways, "addresses",
 	                  group_addresses(world, &result.network, now), "conditions", conditions);
@@ -154,6 +163,8 @@ json_t *status_gateway(const json_t *obj, const struct world *world,
 		                                                gateway->addresses[i].port, now));
 	struct status_line line = ready_line(world, gateway, instances.connected);
 	status_say(conditions, obj, &line, now);
+	status_say_supported(conditions, obj, gateway_unsupported,
+	                     sizeof(gateway_unsupported) / sizeof(gateway_unsupported[0]), now);
 	return json_pack("{so so so}", "instances", instances.list, "addresses", addresses,
 	                 "conditions", conditions);
 }

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "status_parts.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "kube/meta.h"
+
+enum {
+	SUPPORTED_TEXT_MAX = 2000
+};
 
 json_t *status_conditions(const json_t *obj)
 {
@@ -22,6 +27,32 @@ void status_say(json_t *conditions, const json_t *obj, const struct status_line 
 		.observed_generation = kube_generation(obj),
 	};
 	kube_condition_set(conditions, &condition, now.wall_s);
+}
+
+static bool is_honoured(const json_t *value, const char *fine)
+{
+	const char *word = json_string_value(value);
+	if (value == NULL || json_is_false(value) || json_is_null(value))
+		return true;
+	if (json_is_array(value))
+		return json_array_size(value) == 0;
+	return word != NULL && fine != NULL && strcmp(word, fine) == 0;
+}
+
+void status_say_supported(json_t *conditions, const json_t *obj, const struct status_field *fields,
+                          size_t n, struct status_now now)
+{
+	struct buf text CLEANUP(buf_fini);
+	buf_init(&text, SUPPORTED_TEXT_MAX);
+	for (size_t i = 0; i < n; i++) {
+		if (!is_honoured(json_at(obj, fields[i].path), fields[i].fine))
+			buf_printf(&text, "%s%s",
+			           text.len > 0 ? ", " : "not honoured yet: ", fields[i].path);
+	}
+	bool all = text.len == 0;
+	struct status_line line = {"Supported", all, all ? "All" : "NotSupported",
+	                           all ? "every field is honoured" : buf_text(&text)};
+	status_say(conditions, obj, &line, now);
 }
 
 json_t *status_time(int64_t wall_s)

@@ -14,6 +14,14 @@ struct status_line {
 };
 void status_say(json_t *conditions, const json_t *obj, const struct status_line *line,
                 struct status_now now);
+/* A field that the schema takes and that nothing honours yet. */
+struct status_field {
+	const char *path;
+	const char *fine; /* the text value that is honoured; NULL: none is */
+};
+/* Condition Supported: names those that are set to what is not honoured. */
+void status_say_supported(json_t *conditions, const json_t *obj, const struct status_field *fields,
+                          size_t n, struct status_now now);
 /* RFC 3339; NULL for 0. */
 json_t *status_time(int64_t wall_s);
 /* Of a monotonic time. */

@@ -369,6 +369,45 @@ static void a_group_in_effect_stays_so_over_a_restart_and_without_streams(void *
 	world_fini(&world);
 }
 
+static const struct {
+	const char *kind;
+	const char *spec;
+	const char *field; /* that the condition names; NULL: all is honoured */
+} supported[] = {
+	{"NetworkGroup", "{\"interconnect\": {\"sourceRanges\": [\"10.0.0.0/8\"]}}",
+         "sourceRanges"},
+	{"NetworkGroup", "{\"interconnect\": {\"sourceRanges\": []}}", NULL},
+	{"NetworkGroup", "{}", NULL},
+	{"EastWestGateway", "{\"cluster\": \"c1\", \"managed\": {}}", "spec.managed"},
+	{"EastWestGateway", "{\"cluster\": \"c1\"}", NULL},
+};
+
+static void what_nothing_honours_yet_is_said(void **state)
+{
+	struct world world;
+	(void)state;
+	fill_world(&world);
+	for (size_t i = 0; i < sizeof(supported) / sizeof(supported[0]); i++) {
+		char text[512];
+		bool group = strcmp(supported[i].kind, "NetworkGroup") == 0;
+		snprintf(text, sizeof(text),
+		         "{\"kind\": \"%s\", \"metadata\": {\"name\": \"x\"}, \"spec\": %s}",
+		         supported[i].kind, supported[i].spec);
+		put(&world, text);
+		json_t *obj = parse(text);
+		json_t *status =
+			group ? status_group(obj, &world, map_find_text(&world.groups, "x"), noon)
+			      : status_gateway(obj, &world, map_find_text(&world.gateways, "x"),
+		                               noon);
+		const char *reason = reason_of(status, "Supported");
+		if (strcmp(reason, supported[i].field != NULL ? "NotSupported" : "All") != 0)
+			fail_msg("%s: %s", text, reason);
+		json_decref(status);
+		json_decref(obj);
+	}
+	world_fini(&world);
+}
+
 static void what_a_gateway_could_is_restored_from_status(void **state)
 {
 	struct world world;
@@ -425,6 +464,7 @@ int main(void)
 		cmocka_unit_test(a_twin_and_a_missing_group_block_with_their_codes),
 		cmocka_unit_test(a_group_says_what_blocks_it_and_then_that_it_is_joined),
 		cmocka_unit_test(a_gateway_shows_its_instances_and_addresses),
+		cmocka_unit_test(what_nothing_honours_yet_is_said),
 		cmocka_unit_test(what_stands_for_a_member_after_a_start),
 		cmocka_unit_test(a_lost_member_keeps_what_its_status_said),
 		cmocka_unit_test(a_service_of_a_lost_member_is_known_by_its_status),
