@@ -113,7 +113,7 @@ void probe_cause_describe(const struct probe_matrix *matrix, struct probe_causes
 	const char *code = find_code(matrix, causes, number);
 	const struct cause *known = cause_find(code);
 	struct buf message CLEANUP(buf_fini);
-	buf_init(&message, sizeof(cause->message));
+	buf_init(&message, sizeof(cause->message) - 1);
 	add_message(matrix, cause, known != NULL ? known->title : code, &message);
 	snprintf(cause->code, sizeof(cause->code), "%s", code);
 	snprintf(cause->message, sizeof(cause->message), "%s", buf_text(&message));
