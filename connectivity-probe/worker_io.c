@@ -59,7 +59,9 @@ static void send_refusal(struct probe_worker *worker, const char *id, const char
 		.steps = {{PROBE_STAGE_ADDRESS, false, 0}},
 		.evidence_of = PROBE_STAGE_ADDRESS,
 	};
-	snprintf(result.evidence, sizeof(result.evidence), "the probe did not check: %s", why);
+	/* a longer reason is cut */
+	snprintf(result.evidence, sizeof(result.evidence), "the probe did not check: %.*s",
+	         (int)sizeof(result.evidence) / 2, why);
 	send_result(worker, id, &result);
 }
 
