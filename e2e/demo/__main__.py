@@ -14,6 +14,8 @@ from demo.world import World
 from lib import parts
 from lib.lab import Lab
 
+# What a program says that has found a mistake of its own.
+BROKEN = r"ERROR: \w+Sanitizer|runtime error:|Assertion .* failed|unreachable"
 WORDS = {True: "PASS", False: "FAIL", None: "----"}
 
 
@@ -64,6 +66,10 @@ def main():
               f"(members: {members})", flush=True)
         for number in chosen:
             results.append(run_step(world, number, STEPS[number - 1], given.quiet))
+        for daemon in lab.daemons:
+            for line in daemon.lines(BROKEN):
+                print(f"FAIL {daemon.log}: {line}")
+                results.append(False)
     except Exception as error:
         traceback.print_exc()
         print(f"FAIL the world did not come up: {error}")

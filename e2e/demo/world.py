@@ -20,6 +20,7 @@ from lib.fedwayd import Fedwayd, is_true, phase
 from lib.gateway import INGRESS, FedwayGateway, control_plane
 
 DOMAIN = "cluster.local"
+TYPES = {"CDS": "cluster", "EDS": "assignment", "Network": "network", "Snapshot": "snapshot"}
 RULE = {"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule",
         "metadata": {"name": "helloworld", "namespace": "sample"}}
 
@@ -158,6 +159,7 @@ class World:
             site.gateway.wait_ready()
         self.wait_joined()
         self.wait_endpoints({site.plan.name: (1, 1) for site in self.sites})
+        self.first_sent = self.resources_sent()
 
     def _join(self):
         """Secret, Cluster, NetworkGroup and EastWestGateway of each."""
@@ -185,6 +187,11 @@ class World:
     def wait_endpoints(self, wanted, timeout=30.0):
         self.control.wait("MeshService", "helloworld",
                           lambda obj: fedwayd.counts(obj) == wanted, timeout, "sample")
+
+    def resources_sent(self):
+        """How many resources of each type gateways have acknowledged since fedwayd began."""
+        return {word: self.control.total("fedway_xds_resources_sent_total", type=kind)
+                for word, kind in TYPES.items()}
 
     # --- what somebody changes
 
