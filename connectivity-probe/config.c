@@ -21,8 +21,10 @@ struct file {
 
 static bool refuse(const struct file *file, const char *path, const char *why)
 {
-	return err_set(file->err, ERR_INVALID, "%s:%d: %s: %s", file->name,
-	               yaml_line_of(file->text, path), path, why);
+	int line = yaml_line_of(file->text, path);
+	if (line == 0)
+		return err_set(file->err, ERR_INVALID, "%s: %s: %s", file->name, path, why);
+	return err_set(file->err, ERR_INVALID, "%s:%d: %s: %s", file->name, line, path, why);
 }
 
 /* --- keys ------------------------------------------------------------------------------------- */
@@ -120,9 +122,10 @@ static bool check(const struct file *file)
 {
 	if (!json_is_object(file->tree))
 		return err_set(file->err, ERR_INVALID, "%s: must be a " KIND, file->name);
-	if (!check_unknown(file, file->tree, "") || !check_keys(file) ||
+	/* A key that is misspelt before one that is missing. */
+	if (!check_unknown(file, file->tree, "") ||
 	    !check_unknown(file, json_at(file->tree, "controlPlane"), "controlPlane.") ||
-	    !check_unknown(file, json_at(file->tree, "listener"), "listener."))
+	    !check_unknown(file, json_at(file->tree, "listener"), "listener.") || !check_keys(file))
 		return false;
 	if (strcmp(json_str_at(file->tree, "apiVersion", ""), API_VERSION) != 0)
 		return refuse(file, "apiVersion", "must be " API_VERSION);

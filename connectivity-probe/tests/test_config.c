@@ -48,7 +48,9 @@ static void mistakes_are_named_with_line_and_key(void **state)
 	} bad[] = {
 		{STR_LIT("a: ["), "p.yaml"},
 		{STR_LIT("- 1"), "must be a ProbeConfig"},
-		{STR_LIT(HEAD), "controlPlane: is missing"},
+		{STR_LIT(HEAD), "p.yaml: controlPlane: is missing"},
+		{STR_LIT(HEAD "controlPlane: {adress: x}\n"),
+	         "p.yaml:3: controlPlane.adress: is not a key"},
 		{STR_LIT(HEAD PLANE "colour: red\n"), "p.yaml:4: colour: is not a key"},
 		{STR_LIT(HEAD "controlPlane: {address: 'f:1', trustFile: /r, cluster: c1, x: 1}\n"),
 	         "controlPlane.x: is not a key"},
