@@ -258,11 +258,14 @@ def answering(scene, port, answer):
 PAGE = b"<html><title>Sign in</title></html>"
 HTML = (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n"
         b"Content-Length: %d\r\n\r\n%s" % (len(PAGE), PAGE))
-STRANGE = [("page", 9001, HTML, "not from a Kubernetes API"), ("silent", 9002, None, "")]
+# name, port, what it answers, and what is said of it: phase, condition, words
+STRANGE = [("page", 9001, HTML, "Joining", "Synced", "not a Kubernetes list"),
+           ("silent", 9002, None, "Checking", "Reachable", "")]
 
 
-@pytest.mark.parametrize("name, port, answer, word", STRANGE, ids=[row[0] for row in STRANGE])
-def test_what_is_no_api_server_is_told_and_delays_nobody(scene, name, port, answer, word):
+@pytest.mark.parametrize("row", STRANGE, ids=[row[0] for row in STRANGE])
+def test_what_is_no_api_server_is_told_and_delays_nobody(scene, row):
+    name, port, answer, wanted, kind, word = row
     control = scene.fedwayd
     with answering(scene, port, answer):
         config = {"apiVersion": "v1", "kind": "Config", "current-context": "x",
@@ -273,9 +276,9 @@ def test_what_is_no_api_server_is_told_and_delays_nobody(scene, name, port, answ
             objects.secret("default", name, {"kubeconfig": yaml.safe_dump(config)}),
             fedwayd.cluster(name, "network-c1", annotations={"fedway.io/drain-seconds": "0",
                                                              "fedway.io/unreachable": "true"}))
-        obj = control.wait("Cluster", name, lambda obj: phase(obj) == "Checking"
-                           and word in condition(obj, "Reachable").get("message", ""))
-        assert not is_true(obj, "Reachable")
+        obj = control.wait("Cluster", name, lambda obj: phase(obj) == wanted
+                           and word in condition(obj, kind).get("message", ""))
+        assert not is_true(obj, kind)
         # the others go on, removals as well: a new one that never answered holds nothing
         extra = objects.service("sample", f"extra-{name}", [objects.port(80)])
         scene.member.admin.create(extra)
