@@ -7,11 +7,6 @@
 
 #include "base/options.h"
 
-enum daemon_role {
-	DAEMON_CONTROL_PLANE,
-	DAEMON_MEMBER, /* the API server alone: a member cluster of the lab */
-};
-
 struct daemon_options {
 	struct options_head head;
 	const char *data_dir;

@@ -301,6 +301,7 @@ static void on_stop(void *arg)
 /* In the reverse order of their making; ads tells nobody any more once its streams are cut. */
 static void finish(struct daemon *daemon)
 {
+	control_stop(daemon->control);
 	ads_destroy(daemon->ads);
 	connectivity_destroy(daemon->answers.connectivity);
 	control_destroy(daemon->control);

@@ -22,6 +22,7 @@ struct control *control_create(const struct control_config *config, struct err *
 	control->api = config->api;
 	control->store = config->store;
 	declare_metrics(control, config->metrics);
+	list_init(&control->reviews);
 	world_init(&control->world);
 	control_queue_init(control);
 	control_writes_init(control);
@@ -40,6 +41,12 @@ void control_start(struct control *control, struct ads *ads, const char *xds_add
 	control->ads = ads;
 	for (int kind = 0; kind < N_CONTROL_KINDS; kind++)
 		reflector_start(control->reflectors[kind]);
+}
+
+void control_stop(struct control *control)
+{
+	if (control != NULL)
+		control_reviews_end(control, NULL);
 }
 
 void control_destroy(struct control *control)

@@ -58,12 +58,14 @@ struct control {
 	bool started;     /* all lists have ended once */
 	struct map dirty; /* "KIND KEY" → struct dirty: what is to be reconciled */
 	struct loop_timer turn;
+	int64_t turn_ms;    /* when it comes, if set */
 	struct map writes;  /* "KIND KEY" → struct write under way */
 	struct map refused; /* "KIND KEY" → what the API server did not keep of its status */
 	struct loop_timer publish;
 	struct loop_timer judge;
 	struct loop_timer reach;
 	struct list tries;          /* TCP connects under way */
+	struct list reviews;        /* TokenReviews under way */
 	struct map service_written; /* MeshService key → struct service_pace */
 	struct map making;          /* MeshService key → struct making */
 	struct metrics_value *reconciles;
@@ -134,6 +136,8 @@ void control_member_leave(struct control *control, struct member *member, const 
 
 /* review_io.c */
 void control_review(struct cert_review *review, const char *cluster, const char *token, void *arg);
+/* Fails what waits for this client; NULL: all. */
+void control_reviews_end(struct control *control, const struct kube_client *client);
 
 /* hooks.c */
 void control_judge_soon(struct control *control);

@@ -324,6 +324,7 @@ void control_member_disconnect(struct member *member)
 	if (work == NULL)
 		return;
 	member->work = NULL;
+	control_reviews_end(work->control, work->client);
 	loop_timer_fini(&work->retry);
 	kube_client_destroy(work->client);
 	json_decref(work->wanted);

@@ -26,7 +26,15 @@ static void (*const reconcilers[N_CONTROL_KINDS])(struct control *control, const
 	[KIND_SECRET] = control_reconcile_secret,
 };
 
-static void set_turn(struct control *control, int64_t now_ms)
+static void set_turn(struct control *control, int64_t due_ms, int64_t now_ms)
+{
+	if (loop_timer_is_set(&control->turn) && control->turn_ms <= due_ms)
+		return;
+	control->turn_ms = due_ms;
+	loop_timer_set(&control->turn, due_ms > now_ms ? due_ms - now_ms : 0);
+}
+
+static void set_next_turn(struct control *control, int64_t now_ms)
 {
 	int64_t next = -1;
 	map_for_each (it, &control->dirty) {
@@ -35,7 +43,7 @@ static void set_turn(struct control *control, int64_t now_ms)
 			next = dirty->due_ms;
 	}
 	if (next >= 0)
-		loop_timer_set(&control->turn, next > now_ms ? next - now_ms : 0);
+		set_turn(control, next, now_ms);
 }
 
 /* Only what is due when the turn begins: what a reconciler queues for itself waits for the next. */
@@ -58,7 +66,7 @@ static void on_turn(void *arg)
 		reconcilers[dirty->kind](control, dirty->key);
 	}
 	map_fini(&due, free);
-	set_turn(control, now_ms);
+	set_next_turn(control, now_ms);
 }
 
 void control_enqueue(struct control *control, enum control_kind kind, const char *key,
@@ -80,7 +88,7 @@ void control_enqueue(struct control *control, enum control_kind kind, const char
 		memcpy(dirty->key, key, strlen(key) + 1);
 		map_set(&control->dirty, str_make(name, (size_t)n), dirty);
 	}
-	set_turn(control, now_ms);
+	set_turn(control, due_ms, now_ms);
 }
 
 bool control_is_due(const struct control *control)

@@ -16,8 +16,7 @@ enum {
 	KEY_MAX = 300
 };
 
-struct
-try {
+struct attempt {
 	struct list link;
 	struct control *control;
 	struct loop_io io;
@@ -27,33 +26,33 @@ try {
 	char gateway[64];
 };
 
-static void try_end(struct try *try, bool reached)
+static void attempt_end(struct attempt *attempt, bool reached)
 {
-	struct control *control = try->control;
-	bool before = map_find_text(&control->world.reached, try->key) != NULL;
+	struct control *control = attempt->control;
+	bool before = map_find_text(&control->world.reached, attempt->key) != NULL;
 	if (reached)
-		map_set(&control->world.reached, str_from(try->key), control);
+		map_set(&control->world.reached, str_from(attempt->key), control);
 	else
-		map_remove(&control->world.reached, str_from(try->key));
+		map_remove(&control->world.reached, str_from(attempt->key));
 	if (before != reached)
-		control_enqueue(control, KIND_GATEWAY, try->gateway, 0);
-	loop_io_fini(&try->io);
-	loop_timer_fini(&try->deadline);
-	close(try->fd);
-	list_remove(&try->link);
-	free(try);
+		control_enqueue(control, KIND_GATEWAY, attempt->gateway, 0);
+	loop_io_fini(&attempt->io);
+	loop_timer_fini(&attempt->deadline);
+	close(attempt->fd);
+	list_remove(&attempt->link);
+	free(attempt);
 }
 
 static void on_ready(unsigned ready, void *arg)
 {
-	struct try *try = arg;
+	struct attempt *attempt = arg;
 	(void)ready;
-	try_end(try, net_error(try->fd) == 0);
+	attempt_end(attempt, net_error(attempt->fd) == 0);
 }
 
 static void on_deadline(void *arg)
 {
-	try_end(arg, false);
+	attempt_end(arg, false);
 }
 
 static void start(struct control *control, const struct gateway_spec *gateway,
@@ -67,17 +66,17 @@ static void start(struct control *control, const struct gateway_spec *gateway,
 	int fd = net_connect(&addr, &err);
 	if (fd < 0)
 		return;
-	struct try *try = xcalloc(1, sizeof(*try));
-	list_init(&try->link);
-	list_append(&control->tries, &try->link);
-	try->control = control;
-	try->fd = fd;
-	snprintf(try->key, sizeof(try->key), "%s:%u", at->host, at->port);
-	snprintf(try->gateway, sizeof(try->gateway), "%s", gateway->name);
-	loop_io_init(&try->io, control->loop, fd, on_ready, try);
-	loop_io_set(&try->io, LOOP_WRITE);
-	loop_timer_init(&try->deadline, control->loop, on_deadline, try);
-	loop_timer_set(&try->deadline, TRY_MS);
+	struct attempt *attempt = xcalloc(1, sizeof(*attempt));
+	list_init(&attempt->link);
+	list_append(&control->tries, &attempt->link);
+	attempt->control = control;
+	attempt->fd = fd;
+	snprintf(attempt->key, sizeof(attempt->key), "%s:%u", at->host, at->port);
+	snprintf(attempt->gateway, sizeof(attempt->gateway), "%s", gateway->name);
+	loop_io_init(&attempt->io, control->loop, fd, on_ready, attempt);
+	loop_io_set(&attempt->io, LOOP_WRITE);
+	loop_timer_init(&attempt->deadline, control->loop, on_deadline, attempt);
+	loop_timer_set(&attempt->deadline, TRY_MS);
 }
 
 static void on_reach(void *arg)
@@ -103,12 +102,12 @@ void control_reach_init(struct control *control)
 void control_reach_fini(struct control *control)
 {
 	list_for_each_safe (it, &control->tries) {
-		struct try *try = LIST_ENTRY(it, struct try, link);
-		loop_io_fini(&try->io);
-		loop_timer_fini(&try->deadline);
-		close(try->fd);
-		list_remove(&try->link);
-		free(try);
+		struct attempt *attempt = LIST_ENTRY(it, struct attempt, link);
+		loop_io_fini(&attempt->io);
+		loop_timer_fini(&attempt->deadline);
+		close(attempt->fd);
+		list_remove(&attempt->link);
+		free(attempt);
 	}
 	loop_timer_fini(&control->reach);
 }

@@ -182,9 +182,9 @@ static void forget(struct control *control, const char *key)
 static void follow(struct control *control, struct member *member)
 {
 	struct err err;
-	bool is_new = !member->installed;
+	bool is_new = !member->followed;
 	if (is_new) {
-		member->installed = true;
+		member->followed = true;
 		ads_expect(control->ads, member->spec.name);
 		/* its copy, if there is one, before anything is published */
 		if (!discovery_put(control->discovery, member->spec.name, NULL, &err))

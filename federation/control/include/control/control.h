@@ -41,6 +41,8 @@ struct ads_control control_ads_hooks(struct control *control);
 /* Begins to watch. ads is borrowed; streams are answered once the objects and the copies of the
  * members have been read. xds_address: HOST:PORT that members are told (ConfigMap fedway-trust). */
 void control_start(struct control *control, struct ads *ads, const char *xds_address);
+/* Ends what ads waits for; before ads_destroy(). NULL is harmless, as below. */
+void control_stop(struct control *control);
 void control_destroy(struct control *control);
 
 /* Told of each mesh after it was published. */
