@@ -11,7 +11,7 @@ import time
 import pytest
 import yaml
 
-from lib import fedwayd, http, kube, objects, parts, wait
+from lib import ca, fedwayd, http, kube, objects, parts, wait
 from lib.fedwayd import Fedwayd, condition, counts, is_true, phase
 
 RULES = "destinationrules.networking.istio.io"
@@ -255,6 +255,18 @@ def answering(scene, port, answer):
     return listener
 
 
+def strange(control, name, port):
+    """Applies a Cluster whose API server is said to be at this port."""
+    config = {"apiVersion": "v1", "kind": "Config", "current-context": "x",
+              "clusters": [{"name": "x", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
+              "users": [{"name": "x", "user": {}}],
+              "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}]}
+    control.apply(
+        objects.secret("default", name, {"kubeconfig": yaml.safe_dump(config)}),
+        fedwayd.cluster(name, "network-c1", annotations={"fedway.io/drain-seconds": "0",
+                                                         "fedway.io/unreachable": "true"}))
+
+
 PAGE = b"<html><title>Sign in</title></html>"
 HTML = (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n"
         b"Content-Length: %d\r\n\r\n%s" % (len(PAGE), PAGE))
@@ -268,14 +280,7 @@ def test_what_is_no_api_server_is_told_and_delays_nobody(scene, row):
     name, port, answer, wanted, kind, word = row
     control = scene.fedwayd
     with answering(scene, port, answer):
-        config = {"apiVersion": "v1", "kind": "Config", "current-context": "x",
-                  "clusters": [{"name": "x", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
-                  "users": [{"name": "x", "user": {}}],
-                  "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}]}
-        control.apply(
-            objects.secret("default", name, {"kubeconfig": yaml.safe_dump(config)}),
-            fedwayd.cluster(name, "network-c1", annotations={"fedway.io/drain-seconds": "0",
-                                                             "fedway.io/unreachable": "true"}))
+        strange(control, name, port)
         obj = control.wait("Cluster", name, lambda obj: phase(obj) == wanted
                            and word in condition(obj, kind).get("message", ""))
         assert not is_true(obj, kind)
@@ -289,6 +294,30 @@ def test_what_is_no_api_server_is_told_and_delays_nobody(scene, row):
             for one in scene.hub.admin.list("fedway.io/v1alpha1", "MeshService")], 10,
             "its MeshService is gone")
         control.kubectl("delete", f"fcl/{name}", "--timeout=20s")
+
+
+def test_who_waits_for_a_member_that_leaves_is_told(scene):
+    """A token that a silent member is asked about; the Cluster goes meanwhile."""
+    control = scene.fedwayd
+    refused = []
+
+    def ask():
+        try:
+            ca.issue(control.host, control.xds_address, control.data / "certs" / "roots.pem",
+                     "mute", "some-token", None)
+        except ca.Refused as error:
+            refused.append(str(error))
+
+    with answering(scene, 9003, None):
+        strange(control, "mute", 9003)
+        control.wait("Cluster", "mute", lambda obj: phase(obj) == "Checking")
+        asking = threading.Thread(target=ask)
+        asking.start()
+        asking.join(1)
+        assert asking.is_alive()
+        control.kubectl("delete", "fcl/mute", "--timeout=20s")
+        asking.join(5)
+        assert len(refused) == 1
 
 
 def test_leaving_releases_the_cluster(scene):
