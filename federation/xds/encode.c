@@ -108,16 +108,14 @@ struct xds_resource *encode_assignment(const struct view_route *route, struct er
 	return resource;
 }
 
-/* Gateways that are withdrawn for everybody are left out; a network without a live one stays, so
- * that consumers know it as dead and not as missing. */
+/* Addresses that everybody finds dead are told all the same: whoever gets a Network checks its
+ * addresses itself, and only who still checks a dead one can report that it lives again. */
 struct xds_resource *encode_network(const struct mesh_network *network, struct err *err)
 {
 	struct xds_gateway *gateways = xcalloc(network->n_gateways + 1, sizeof(*gateways));
 	size_t n = 0;
 	for (size_t i = 0; i < network->n_gateways; i++) {
 		const struct mesh_gateway *from = &network->gateways[i];
-		if (!from->live)
-			continue;
 		gateways[n++] = (struct xds_gateway){
 			.name = lend(from->name),
 			.cluster = lend(from->cluster),

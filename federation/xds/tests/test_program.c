@@ -8,6 +8,7 @@
 #include "model/mesh.h"
 #include "model/snapshot_builder.h"
 #include "xds/assignment.h"
+#include "xds/network.h"
 
 /* Two clusters in two joined networks; helloworld runs in both, one pod each unless said. */
 struct fixture {
@@ -248,6 +249,31 @@ static void a_group_that_leaves_takes_its_network_and_endpoints_along(void **sta
 	assert_int_equal(remote, 0);
 }
 
+static void an_address_that_everybody_finds_dead_is_still_told(void **state)
+{
+	struct fixture *f = *state;
+	struct err err;
+	struct xds_network got;
+	struct mesh_gateway gateway = {.name = "gw2",
+	                               .cluster = "c2",
+	                               .address = "192.0.2.1",
+	                               .port = 15443,
+	                               .weight = 1,
+	                               .live = false,
+	                               .reason = "timeout"};
+	struct mesh_network network = {
+		.name = "n2", .joined = true, .gateways = &gateway, .n_gateways = 1};
+	update(f, 1000);
+	mesh_builder_set_network(f->builder, &network);
+	update(f, 2000);
+	struct xds_resource *resource =
+		xds_set_find(program_set(f->program), XDS_NETWORK, STR_LIT("n2"));
+	assert_non_null(resource);
+	assert_true(xds_network_decode(STR_LIT("n2"), resource->bytes, &got, &err));
+	assert_int_equal(got.n_gateways, 1);
+	xds_network_fini(&got);
+}
+
 static void is_complete_only_when_every_member_is(void **state)
 {
 	struct fixture *f = *state;
@@ -273,6 +299,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(none_to_some_and_back_do_not_wait, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_group_that_leaves_takes_its_network_and_endpoints_along, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_address_that_everybody_finds_dead_is_still_told,
+	                                        setup, teardown),
 		cmocka_unit_test_setup_teardown(is_complete_only_when_every_member_is, setup,
 	                                        teardown),
 	};
