@@ -45,7 +45,9 @@ static void on_publish(void *arg)
 	if (control->on_mesh != NULL)
 		control->on_mesh(mesh, control->on_mesh_arg);
 	tree_diff(old != NULL ? old->services : NULL, mesh->services, mark_service, control);
-	if (old == NULL || old->settings_revision != mesh->settings_revision)
+	/* what counts as ready depends on whether a network can be reached */
+	if (old == NULL || old->settings_revision != mesh->settings_revision ||
+	    old->networks != mesh->networks)
 		control_enqueue_all(control, KIND_SERVICE);
 	control_enqueue(control, KIND_MESH, "default", 0);
 	mesh_unref(old);
