@@ -45,6 +45,7 @@ struct ew_checker {
 	struct map marked;      /* address text to struct ew_gateway of the table */
 	struct map networks;    /* address text to the name of its network */
 	struct map canaries;    /* address text to struct canary */
+	struct ew_lost lost;
 };
 
 static void tell(struct ew_checker *checker, const struct ew_health *health)
@@ -128,13 +129,24 @@ static void free_canary(void *value)
 	free(canary);
 }
 
-static void ping(struct ew_checker *checker, struct ew_health *health, struct str key)
+/* Of an address that takes the mark. network NULL: of another one. */
+static struct ew_ping_target target_of(const struct ew_checker *checker, struct str key)
 {
-	const struct ew_names *names = ew_table_names(checker->table);
 	const struct ew_gateway *gateway = map_find(&checker->marked, key);
 	const struct ew_network *network = map_find(&checker->networks, key);
-	struct ew_ping_target target = {ew_names_text(names, network->name),
-	                                ew_names_text(names, gateway->cluster)};
+	const struct ew_lost_gateway *lost = map_find(&checker->lost.gateways, key);
+	if (gateway == NULL)
+		return lost != NULL && lost->mark
+		               ? (struct ew_ping_target){lost->network, lost->cluster}
+		               : (struct ew_ping_target){NULL, NULL};
+	const struct ew_names *names = ew_table_names(checker->table);
+	return (struct ew_ping_target){ew_names_text(names, network->name),
+	                               ew_names_text(names, gateway->cluster)};
+}
+
+static void ping(struct ew_checker *checker, struct ew_health *health, struct str key)
+{
+	struct ew_ping_target target = target_of(checker, key);
 	struct canary *canary = map_find(&checker->canaries, key);
 	if (canary == NULL || !ew_ping_is_for(canary->ping, &target)) {
 		struct canary *fresh = xcalloc(1, sizeof(*fresh));
@@ -179,13 +191,20 @@ static void note_gateway(struct ew_checker *checker, const struct ew_network *ne
 
 void ew_checker_set_table(struct ew_checker *checker, struct ew_table *table)
 {
+	ew_lost_follow(&checker->lost, checker->table, table, loop_now_ms(checker->loop));
+	ew_table_ref(table);
 	forget_table(checker);
-	checker->table = ew_table_ref(table);
+	checker->table = table;
 	for (uint32_t i = 0; i < ew_table_n_networks(table); i++) {
 		const struct ew_network *network = ew_table_network_at(table, i);
 		for (uint32_t k = 0; k < network->n_gateways; k++)
 			note_gateway(checker, network, &network->gateways[k]);
 	}
+}
+
+const struct ew_lost *ew_checker_lost(const struct ew_checker *checker)
+{
+	return &checker->lost;
 }
 
 void ew_checker_set_tls(struct ew_checker *checker, struct tls_ctx *tls)
@@ -207,7 +226,7 @@ static void on_address(struct ew_health *health, void *arg)
 		return;
 	metrics_set(ew_stats_live(checker->stats, text), health->live);
 	checker->begun++;
-	if (checker->tls != NULL && map_find(&checker->marked, key) != NULL)
+	if (checker->tls != NULL && target_of(checker, key).network != NULL)
 		ping(checker, health, key);
 	else
 		begin_check(checker, health);
@@ -231,6 +250,8 @@ static void on_second(void *arg)
 	end_slow(checker);
 	checker->seen = 0;
 	checker->begun = 0;
+	if (checker->table != NULL)
+		ew_lost_follow(&checker->lost, NULL, checker->table, loop_now_ms(checker->loop));
 	ew_health_walk(checker->registry, on_address, checker);
 	end_canaries(checker);
 	if (checker->position >= checker->seen)
@@ -257,6 +278,7 @@ void ew_checker_destroy(struct ew_checker *checker)
 	list_for_each_safe (it, &checker->checks)
 		end_check(LIST_ENTRY(it, struct check, link));
 	map_fini(&checker->canaries, free_canary);
+	ew_lost_fini(&checker->lost);
 	forget_table(checker);
 	tls_ctx_unref(checker->tls);
 	loop_timer_fini(&checker->timer);

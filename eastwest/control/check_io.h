@@ -10,6 +10,7 @@
 
 #include "base/loop.h"
 #include "base/tls.h"
+#include "control/lost.h"
 #include "eastwest/health.h"
 #include "eastwest/table.h"
 #include "path/stats.h"
@@ -27,5 +28,7 @@ void ew_checker_destroy(struct ew_checker *checker);
 
 /* The table whose gateways are checked; a reference is taken. */
 void ew_checker_set_table(struct ew_checker *checker, struct ew_table *table);
+/* Gateways that the table has no more, but that are checked on. Borrowed. */
+const struct ew_lost *ew_checker_lost(const struct ew_checker *checker);
 /* Checks by canary from now on; a reference is taken. */
 void ew_checker_set_tls(struct ew_checker *checker, struct tls_ctx *tls);

@@ -36,17 +36,16 @@ enum {
 
 /* --- what was seen ---------------------------------------------------------------------------- */
 
-static void add_gateway(const struct ew_names *names, const struct ew_network *network,
-                        const struct ew_gateway *gateway, struct buf *out)
+static void add_health(const struct ew_health *health, const char *network, const char *cluster,
+                       struct buf *out)
 {
 	char text[IP_TEXT_MAX];
-	const struct ew_health *health = gateway->health;
 	bool live = atomic_load_explicit(&health->live, memory_order_acquire);
 	size_t begun = pb_begin(out, REPORT_ADDRESSES);
-	pb_put_text(out, HEALTH_NETWORK, ew_names_text(names, network->name));
-	pb_put_text(out, HEALTH_CLUSTER, ew_names_text(names, gateway->cluster));
-	pb_put_text(out, HEALTH_ADDRESS, ip_format(&gateway->addr.ip, text));
-	pb_put_varint(out, HEALTH_PORT, gateway->addr.port);
+	pb_put_text(out, HEALTH_NETWORK, network);
+	pb_put_text(out, HEALTH_CLUSTER, cluster);
+	pb_put_text(out, HEALTH_ADDRESS, ip_format(&health->addr.ip, text));
+	pb_put_varint(out, HEALTH_PORT, health->addr.port);
 	pb_put_bool(out, HEALTH_LIVE, live);
 	if (!live)
 		pb_put_text(out, HEALTH_REASON, health->reason);
@@ -56,12 +55,14 @@ static void add_gateway(const struct ew_names *names, const struct ew_network *n
 
 static void add_addresses(const struct ew_table *table, struct buf *out)
 {
+	const struct ew_names *names = ew_table_names(table);
 	size_t n = 0;
 	for (uint32_t i = 0; i < ew_table_n_networks(table); i++) {
 		const struct ew_network *network = ew_table_network_at(table, i);
 		for (uint32_t k = 0; k < network->n_gateways && n < EW_REPORT_ADDRESSES_MAX;
 		     k++, n++)
-			add_gateway(ew_table_names(table), network, &network->gateways[k], out);
+			add_health(network->gateways[k].health, ew_names_text(names, network->name),
+			           ew_names_text(names, network->gateways[k].cluster), out);
 	}
 }
 
@@ -100,6 +101,14 @@ static void add_routes(const struct ew_table *table, struct buf *out)
 		pb_put_varint(out, ROUTE_USABLE, 0);
 		pb_end(out, begun);
 		n++;
+	}
+}
+
+void ew_report_add_lost(const struct ew_lost *lost, struct buf *out)
+{
+	map_for_each (it, &lost->gateways) {
+		const struct ew_lost_gateway *gateway = map_value(it);
+		add_health(gateway->health, gateway->network, gateway->cluster, out);
 	}
 }
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "control/lost.h"
 #include "eastwest/table.h"
 #include "xds/delta_client.h"
 
@@ -19,6 +20,8 @@ enum {
 
 /* Appends the health of every gateway address, and the routes that have no usable endpoint. */
 void ew_report_add_seen(const struct ew_table *table, struct buf *out);
+/* Appends the health of gateways that the table has no more. */
+void ew_report_add_lost(const struct ew_lost *lost, struct buf *out);
 /* Appends the version in force and what of it was refused. */
 void ew_report_add_held(const struct xds_delta_client *client, struct buf *out);
 
