@@ -322,6 +322,28 @@ def test_a_service_that_is_deleted_is_refused(federation, gateway):
     gateway.wait(tls.Outcome(gateway.kind.unknown), LATE_SNI)
 
 
+@only_ours
+def test_gateways_prove_each_other_and_tell(federation, gateway):
+    """Each keeps a mutual TLS connection with the other; what it reports stands in the status."""
+    first, second = federation.gateways
+
+    def told(live):
+        """Waits for what n1's gateway says of n2's; returns the status."""
+        obj = federation.control.wait("NetworkGroup", "n2", lambda obj: [
+            a["live"] for a in obj["status"]["addresses"]] == [live])
+        return obj["status"]["addresses"][0]
+
+    wait.until(lambda: [made.total("fedway_gateway_address_live") for made in (first, second)]
+               == [1, 1], 20, "each says that the other answers")
+    second.daemon.kill()
+    assert told(live=False)["reason"]
+    second.start()
+    second.wait_ready()
+    told(live=True)
+    gateway.wait(ANSWERED)
+    assert second.total("fedway_gateway_mesh_resyncs_total") == 0
+
+
 def test_leaving_the_interconnect_ends_no_call_that_runs(federation, gateway):
     with gateway.kept():
         federation.interconnect("n2", joined=False)
