@@ -171,20 +171,26 @@ def lose_gateway(world):
                        f"the last to vc2 began after {last:.0f} ms; then {told(seen)}")
 
     with load(c1, c3) as running:
-        watch(running, "killed", fault(c2.gateway.daemon.kill))
+        at = fault(c2.gateway.daemon.kill)
+        watch(running, "killed", at)
+        # both others have found it dead for 3 s, so that it is withdrawn for everybody
+        world.wait_live(c2, False)
+        withdrawn = (now_ms() - at) / 1000
         c2.gateway.start()
         c2.gateway.wait_ready()
         back = now_ms()
         lines = [one.wait_answer("vc2", back, 40) for one in running.values()]
         returned = max(line["start"] + line["took"] for line in lines) - back
+        world.wait_live(c2, True)
     with load(c1, c3) as running:
         with c2.gateway_host.silent():
             watch(running, "silent", now_ms())
         back = now_ms()
         for one in running.values():
             one.wait_answer("vc2", back, 40)
-    return Outcome(bad_in_all == 0, f"{bad_in_all} failed calls; back in use {returned:.0f} ms "
-                                    f"after it was ready", details)
+    return Outcome(bad_in_all == 0, f"{bad_in_all} failed calls; withdrawn for everybody after "
+                                    f"{withdrawn:.1f} s, back in use {returned:.0f} ms after it "
+                                    f"was ready again", details)
 
 
 def leave_interconnect(world):

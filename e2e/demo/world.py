@@ -184,6 +184,11 @@ class World:
             self.control.wait("NetworkGroup", site.plan.group,
                               lambda obj: is_true(obj, "Joined"), timeout)
 
+    def wait_live(self, site, live, timeout=20.0):
+        """What its group says of its gateway's address."""
+        self.control.wait("NetworkGroup", site.plan.group, lambda obj: [
+            one["live"] for one in obj["status"]["addresses"]] == [live], timeout)
+
     def wait_endpoints(self, wanted, timeout=30.0):
         self.control.wait("MeshService", "helloworld",
                           lambda obj: fedwayd.counts(obj) == wanted, timeout, "sample")
