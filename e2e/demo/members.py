@@ -54,11 +54,24 @@ class Member:
         put(self.admin, objects.pod("sample", "helloworld-1", self.plan.hello_ip,
                                     {"app": "helloworld"}, "helloworld", "node-1", ready))
 
-    def token(self, namespace, account, audience):
+    def serve_probe(self, address):
+        """Makes the Pod of fedway-probe an endpoint of its Service, where nobody else does."""
+
+    def probe_is_there(self):
+        """What its kubelet says of the Pod of fedway-probe."""
+        put(self.admin, objects.pod("fedway-system", "probe-1", self.plan.probe_ip,
+                                    {"app.kubernetes.io/name": "fedway-probe"}, "fedway-probe",
+                                    "node-1"))
+
+    def token(self, namespace, account, audience, pod=None):
+        """A token of a service account; `pod`: bound to it."""
+        spec = {"audiences": [audience]}
+        if pod:
+            uid = self.admin.get("v1", "Pod", namespace, pod)["metadata"]["uid"]
+            spec["boundObjectRef"] = {"apiVersion": "v1", "kind": "Pod", "name": pod, "uid": uid}
         path = self.admin.path("v1", "ServiceAccount", namespace, account, "token")
         answer = self.admin.request("POST", path, {
-            "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
-            "spec": {"audiences": [audience]}})
+            "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec})
         return answer["status"]["token"]
 
 
@@ -101,6 +114,18 @@ class Embedded(Member):
         super().pod_is(ready)
         put(self.admin, objects.endpoint_slice("sample", "helloworld", {"tls-hello": 5000}, [
             objects.endpoint(self.plan.hello_ip, ready, ("sample", "helloworld-1"), "node-1")]))
+
+    def serve_probe(self, address):
+        put(self.admin, objects.endpoint_slice("fedway-system", "fedway-probe",
+                                               {"tls-probe": 15020}, [
+            objects.endpoint(address, True, ("fedway-system", "probe-1"), "node-1")]))
+
+    def probe_is_there(self):
+        super().probe_is_there()
+        port = self.admin.get("v1", "Service", "fedway-system", "fedway-probe")["spec"]["ports"][0]
+        put(self.admin, objects.endpoint_slice(
+            "fedway-system", "fedway-probe", {port["name"]: 15020},
+            [objects.endpoint(self.plan.probe_ip, True, ("fedway-system", "probe-1"), "node-1")]))
 
     def kill(self):
         self.server.kill()

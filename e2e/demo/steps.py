@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import time
 
+from demo import probes
 from demo.calls import answers, failed, near, now_ms, percents, shares
 from lib import parts, wait
 from lib.fedwayd import is_true, phase
@@ -311,9 +312,48 @@ def show(world):
                            f"{mesh['gateways']['acknowledged']} acknowledged", details)
 
 
+def states(matrix):
+    """{(from, to): state} by the short names, of cells that are expected to work."""
+    return {(cell["from"][-1], cell["to"][-1]): cell["state"] for cell in matrix["cells"]
+            if cell["expected"] and cell["from"] != cell["to"]}
+
+
+def picture(matrix):
+    """"1→2 Ok, 1→3 Failed, ..."."""
+    return ", ".join(f"{a}→{b} {state}" for (a, b), state in sorted(states(matrix).items()))
+
+
 def prove(world):
     """Every cluster proves that it reaches every other; a cut link is named"""
-    return Outcome(None, "not built yet: the matrix needs fedway-probe")
+    if world.matrix() is None:
+        return Outcome(None, "not built yet: this fedwayd answers no matrix")
+    for site in world.sites:
+        site.start_probe(world.control.xds_address)
+    good = wait_matrix(world, lambda cells: len(cells) == 6 and set(cells.values()) <= FINE)
+    c1, c2, _ = world.sites
+    with world.cut(c1, c2):
+        broken = world.matrix()
+    healed = wait_matrix(world, lambda cells: set(cells.values()) <= FINE)
+    red = {pair for pair, state in states(broken).items() if state == "Failed"}
+    causes = [f"{one['code']}: {one['message']} (explains {one['explains']})"
+              for one in broken["causes"]]
+    passed = (set(states(good).values()) <= FINE and len(states(good)) == 6
+              and red == {("1", "2"), ("2", "1")} and bool(causes)
+              and set(states(healed).values()) <= FINE)
+    return Outcome(passed, f"{picture(good)}; link 1-2 cut: {len(red)} red cells",
+                   [f"cut: {picture(broken)}", *causes, f"healed: {picture(healed)}"])
+
+
+FINE = {"Ok", "Slow"}
+
+
+def wait_matrix(world, test):
+    """Measures until the cells pass the test, for 20 s at most; the last matrix."""
+    deadline = time.monotonic() + 20
+    while True:
+        matrix = world.matrix()
+        if test(states(matrix)) or time.monotonic() > deadline:
+            return matrix
 
 
 STEPS = (evenly, distribute, stay_local, fail_over, lose_gateway, leave_interconnect,

@@ -5,13 +5,15 @@
   control .5      API servers .11 .12 .13       gateways .31 .32 .33
                                                     │
    network-c1 10.201.0.0/16   network-c2 10.201.0.0/16 (the same)   network-c3 10.100.0.0/16
-     .0.2 gateway, .0.10 helloworld, .0.20 sleep
+     .0.2 gateway, .0.10 helloworld, .0.20 sleep, .0.30 probe
 
 A workload reaches other clusters through its own gateway's egress door alone.
 """
 
 import contextlib
 import dataclasses
+
+import yaml
 
 from demo.calls import Calls
 from demo.members import Embedded, Real, put
@@ -52,6 +54,10 @@ class Plan:
         return f"{self.prefix}.0.20"
 
     @property
+    def probe_ip(self):
+        return f"{self.prefix}.0.30"
+
+    @property
     def api_ip(self):
         return f"172.30.0.1{self.number}"
 
@@ -87,6 +93,7 @@ class Site:
         self.sleep_host = lab.host(f"sleep-{plan.short}", self.network, plan.sleep_ip)
         self.gateway_host = lab.host(f"gateway-{plan.short}", lab.wan, plan.gateway_ip)
         self.gateway_host.attach(self.network, plan.inner_ip)
+        self.probe_host = lab.host(f"probe-{plan.short}", self.network, plan.probe_ip)
         self.gateway = None
         self.hello = None
 
@@ -102,6 +109,24 @@ class Site:
         self.gateway = FedwayGateway(self.gateway_host, listeners=[INGRESS, egress],
                                      admin={"path": "gateway.sock"}, controlPlane=source)
         self.lab.on_failure(self.gateway.dump)
+
+    # --- probe
+
+    def start_probe(self, xds_address):
+        """fedway-probe, with a token bound to its Pod."""
+        host, roots = self.probe_host, self.gateway_host.directory / "roots.pem"
+        self.member.probe_is_there()
+        token = host.directory / "token"
+        token.touch(0o600)
+        token.write_text(self.member.token("fedway-system", "fedway-probe", "fedway", "probe-1"))
+        config = host.directory / "probe.yaml"
+        config.write_text(yaml.safe_dump({
+            "apiVersion": "fedway.io/v1alpha1", "kind": "ProbeConfig",
+            "dataDir": str(host.directory / "data"),
+            "controlPlane": {"address": xds_address, "trustFile": str(roots),
+                             "tokenFile": str(token), "cluster": self.plan.name}}))
+        daemon = host.daemon("fedway-probe", parts.ours("fedway-probe"), "--config", config)
+        daemon.wait_line("certificate", 20)
 
     def table_version(self):
         return self.gateway.total("fedway_gateway_table_version")
@@ -197,6 +222,30 @@ class World:
         """How many resources of each type gateways have acknowledged since fedwayd began."""
         return {word: self.control.total("fedway_xds_resources_sent_total", type=kind)
                 for word, kind in TYPES.items()}
+
+    def matrix(self):
+        """The connectivity matrix, measured anew; None: this fedwayd has none."""
+        path = "/apis/answers.fedway.io/v1alpha1/connectivitymatrices"
+        try:
+            return self.control.admin.request("POST", path, {
+                "apiVersion": "answers.fedway.io/v1alpha1", "kind": "ConnectivityMatrix",
+                "spec": {"run": True}})
+        except kube.ApiError as error:
+            if error.code in (404, 501):
+                return None
+            raise
+
+    @contextlib.contextmanager
+    def cut(self, one, other):
+        """Within the block, what either's workloads send to the other's gateway is dropped."""
+        sides = [(one, other), (other, one)]
+        for source, target in sides:
+            source.network.refuse(f"{target.plan.gateway_ip}/32")
+        try:
+            yield
+        finally:
+            for source, _ in sides:
+                source.network.host.nft("flush chain ip lab refused\n")
 
     # --- what somebody changes
 
