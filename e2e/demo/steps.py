@@ -17,6 +17,7 @@ from lib.fedwayd import is_true, phase
 CALLS = 300
 EVEN = {"vc1": 100 / 3, "vc2": 100 / 3, "vc3": 100 / 3}
 LOAD = "20ms"
+FINE = {"Ok", "Slow"}
 
 
 @dataclasses.dataclass
@@ -342,9 +343,6 @@ def prove(world):
               and set(states(healed).values()) <= FINE)
     return Outcome(passed, f"{picture(good)}; link 1-2 cut: {len(red)} red cells",
                    [f"cut: {picture(broken)}", *causes, f"healed: {picture(healed)}"])
-
-
-FINE = {"Ok", "Slow"}
 
 
 def wait_matrix(world, test):
