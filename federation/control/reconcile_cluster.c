@@ -226,7 +226,8 @@ void control_reconcile_cluster(struct control *control, const char *key)
 		obj = control_object(control, KIND_CLUSTER, key);
 	} else if (!kube_finalizer_has(obj, CONTROL_FINALIZER)) {
 		add_finalizer(control, obj);
-	} else if (known && seen.reachable && member->clash == NULL) {
+	} else if (known && seen.reachable && seen.uid[0] != '\0' && member->clash == NULL) {
+		/* with its uid known: what is made there must not be another Cluster's */
 		control_member_install(control, member);
 	}
 	struct status_certificate certificate = certificate_of(control, member, serial);
