@@ -6,6 +6,7 @@ The control plane is fedway-ads-test, which serves a mesh from a file.
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -338,6 +339,7 @@ def test_a_wrong_token_is_said_and_a_good_one_is_taken_later(plane, member, upst
     control = plane()
     control.serve(c1=simple(up))
     one = member(control)
+    wait_for(lambda: one.copy().exists(), "the copy")
     one.daemon.kill()
     (one.directory / "data" / "tls.pem").unlink()
     (one.directory / "token").write_text("bad")
@@ -345,7 +347,8 @@ def test_a_wrong_token_is_said_and_a_good_one_is_taken_later(plane, member, upst
     one.daemon.wait_line("no certificate from the control plane: .*UNAUTHENTICATED", 10)
     assert one.call(hello.openssl()) == b"up\n"
     (one.directory / "token").write_text("good.gw-1")
-    wait_for(lambda: one.mesh()["connected"], "the stream", 20)
+    # the back-off between two tries may have grown meanwhile
+    wait_for(lambda: one.mesh()["connected"], "the stream", 70)
 
 
 # --- between gateways ----------------------------------------------------------------------------
@@ -538,5 +541,5 @@ def test_a_wrong_block_is_said_at_once(tmp_path, change, message):
         "dataDir": str(tmp_path / "data"),
         "listeners": [{"name": "i", "mode": "ingress", "address": "127.0.0.1", "port": 0}]}))
     ended = Daemon("fedway-gateway", [parts.ours("fedway-gateway"), "--config", file], tmp_path)
+    ended.wait_line(re.escape(message), 20)
     assert ended.wait(20) == 1
-    assert message in ended.tail()
