@@ -13,7 +13,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/yaml.h"
-#include "base64_priv.h"
+#include "kube/base64.h"
 
 enum {
 	URL_MAX = 2048

@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/yaml.h"
-#include "base64_priv.h"
+#include "kube/base64.h"
 #include "kube/kubeconfig.h"
 
 enum kind {

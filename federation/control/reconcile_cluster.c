@@ -5,36 +5,18 @@
  */
 #include "control_priv.h"
 
-#include <openssl/evp.h>
-
 #include "base/alloc.h"
 #include "base/log.h"
 #include "certs/key.h"
+#include "kube/base64.h"
 
 /* --- kubeconfig ---------------------------------------------------------------------------------
  */
-
-/* Secret data is base64. NULL: it is not. Owned. */
-static char *decode_base64(const char *text, size_t *ret_len)
-{
-	size_t len = strlen(text);
-	unsigned char *out = xmalloc(len / 4 * 3 + 4);
-	int n = EVP_DecodeBlock(out, (const unsigned char *)text, (int)len);
-	if (n < 0) {
-		free(out);
-		return NULL;
-	}
-	size_t pad = len >= 1 && text[len - 1] == '=' ? 1 : 0;
-	pad += len >= 2 && text[len - 2] == '=' ? 1 : 0;
-	*ret_len = (size_t)n - pad;
-	return (char *)out;
-}
 
 static bool read_secret(const struct control *control, const struct cluster_spec *spec,
                         struct kubeconfig *ret_config, struct err *err)
 {
 	char key[KUBE_KEY_MAX];
-	size_t len;
 	if (!kube_key_make(str_from(spec->secret_namespace), str_from(spec->secret_name), key))
 		return err_set(err, ERR_INVALID, "spec.kubeconfigSecretRef names no Secret");
 	const json_t *secret = control_object(control, KIND_SECRET, key);
@@ -48,13 +30,12 @@ static bool read_secret(const struct control *control, const struct cluster_spec
 	if (strlen(value) > KUBECONFIG_TEXT_MAX)
 		return err_set(err, ERR_TOO_LARGE, "the kubeconfig in Secret '%s' is too large",
 		               key);
-	char *text = decode_base64(value, &len);
-	if (text == NULL)
+	struct buf text CLEANUP(buf_fini);
+	buf_init(&text, KUBECONFIG_TEXT_MAX);
+	if (!kube_base64_decode(str_from(value), &text))
 		return err_set(err, ERR_INVALID, "data['%s'] of Secret '%s' is not base64",
 		               spec->secret_key, key);
-	bool ok = kubeconfig_parse(str_make(text, len), key, NULL, ret_config, err);
-	free(text);
-	return ok;
+	return kubeconfig_parse(buf_str(&text), key, NULL, ret_config, err);
 }
 
 static void take_kubeconfig(struct control *control, struct member *member)

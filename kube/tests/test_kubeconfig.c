@@ -10,7 +10,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/macros.h"
-#include "base64_priv.h"
+#include "kube/base64.h"
 #include "kube/kubeconfig.h"
 
 #define PEM_CA    "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
