@@ -266,6 +266,8 @@ static struct xds_resource *make_snapshot(const struct xds_delta_server *server)
 		.network = set->network,
 		.cluster = set->cluster,
 		.locality = set->locality,
+		.source_ranges = set->source_ranges,
+		.n_source_ranges = set->n_source_ranges,
 	};
 	for (size_t type = 0; type < XDS_SNAPSHOT; type++) {
 		snapshot.counted[type] = server->subs[type].active && server->subs[type].wildcard;

@@ -3,12 +3,14 @@
 
 #include "set_priv.h"
 
+#include <assert.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "xds/network.h"
 
 struct xds_set *xds_set_create(void)
 {
@@ -44,6 +46,7 @@ void xds_set_unref(struct xds_set *set)
 	free(set->network);
 	free(set->cluster);
 	free(set->locality);
+	free(set->source_ranges);
 	free(set);
 }
 
@@ -73,6 +76,11 @@ static const char *text_or_empty(const char *text)
 	return text != NULL ? text : "";
 }
 
+static struct str ranges_bytes(const struct cidr *ranges, size_t n)
+{
+	return str_make((const char *)ranges, n * sizeof(ranges[0]));
+}
+
 const char *xds_set_version(const struct xds_set *const_set)
 {
 	struct xds_set *set = (struct xds_set *)(uintptr_t)const_set;
@@ -84,6 +92,8 @@ const char *xds_set_version(const struct xds_set *const_set)
 	                       text_or_empty(set->cluster), text_or_empty(set->locality));
 	digest_add(sum, str_from(info));
 	free(info);
+	if (set->n_source_ranges > 0)
+		digest_add(sum, ranges_bytes(set->source_ranges, set->n_source_ranges));
 	for (size_t i = 0; i < SET_VERSION_BYTES; i++)
 		snprintf(set->version + 2 * i, 3, "%02x", sum[i]);
 	set->version_generation = set->generation;
@@ -254,6 +264,19 @@ static bool set_text(char **text, const char *value)
 	return true;
 }
 
+static bool set_ranges(struct xds_set *set, const struct cidr *ranges, size_t n)
+{
+	assert(n <= XDS_SOURCE_RANGES_MAX);
+	if (str_eq(ranges_bytes(set->source_ranges, set->n_source_ranges), ranges_bytes(ranges, n)))
+		return false;
+	free(set->source_ranges);
+	set->source_ranges = xcalloc(n, sizeof(ranges[0]));
+	for (size_t i = 0; i < n; i++)
+		set->source_ranges[i] = ranges[i];
+	set->n_source_ranges = n;
+	return true;
+}
+
 void xds_set_describe(struct xds_set *set, const struct xds_set_info *info)
 {
 	bool changed = set->left != info->left;
@@ -261,6 +284,7 @@ void xds_set_describe(struct xds_set *set, const struct xds_set_info *info)
 	changed |= set_text(&set->network, info->network);
 	changed |= set_text(&set->cluster, info->cluster);
 	changed |= set_text(&set->locality, info->locality);
+	changed |= set_ranges(set, info->source_ranges, info->n_source_ranges);
 	if (changed)
 		set->generation++;
 }

@@ -42,6 +42,8 @@ struct xds_set {
 	char *network;
 	char *cluster;
 	char *locality;
+	struct cidr *source_ranges;
+	size_t n_source_ranges;
 	struct map entries[N_XDS_TYPES]; /* name to struct set_entry, tombstones too */
 	struct list journal[N_XDS_TYPES];
 	size_t n_live[N_XDS_TYPES];

@@ -65,6 +65,38 @@ static void sends_only_what_changed(void **state)
 	pair_fini(&pair);
 }
 
+static void a_change_of_source_ranges_sends_the_snapshot_alone(void **state)
+{
+	(void)state;
+	struct pair pair;
+	start(&pair);
+	pair.responses = 0;
+	struct cidr range;
+	assert_true(cidr_parse(STR_LIT("192.0.2.0/24"), &range));
+	struct xds_set_info info = {.network = "n1",
+	                            .cluster = "c1",
+	                            .locality = "r/z/s",
+	                            .source_ranges = &range,
+	                            .n_source_ranges = 1};
+	xds_set_describe(pair.set, &info);
+	pair_pump(&pair);
+	assert_int_equal(pair.responses, 1);
+	assert_int_equal(pair.event, XDS_CLIENT_APPLIED);
+	const struct xds_snapshot *snapshot = xds_delta_client_snapshot(pair.client);
+	assert_int_equal(snapshot->n_source_ranges, 1);
+	assert_memory_equal(snapshot->source_ranges, &range, sizeof(range));
+	size_t n;
+	IGNORE(xds_delta_client_changes(pair.client, &n));
+	assert_int_equal(n, 0);
+
+	info.n_source_ranges = 0;
+	xds_set_describe(pair.set, &info);
+	pair_pump(&pair);
+	assert_int_equal(pair.responses, 2);
+	assert_int_equal(xds_delta_client_snapshot(pair.client)->n_source_ranges, 0);
+	pair_fini(&pair);
+}
+
 static void tells_removals(void **state)
 {
 	(void)state;
@@ -423,6 +455,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(first_burst_takes_effect_at_its_snapshot),
 		cmocka_unit_test(sends_only_what_changed),
+		cmocka_unit_test(a_change_of_source_ranges_sends_the_snapshot_alone),
 		cmocka_unit_test(tells_removals),
 		cmocka_unit_test(reconnect_sends_nothing_unchanged),
 		cmocka_unit_test(reconnect_tells_what_changed_meanwhile),

@@ -12,6 +12,7 @@
 #include "xds/network.h"
 #include "xds/proto/cluster.pb-c.h"
 #include "xds/proto/endpoint.pb-c.h"
+#include "xds/proto/fedway.pb-c.h"
 #include "xds/proto/listener.pb-c.h"
 
 #define SNI "outbound_.5000_._.helloworld.sample.svc.cluster.local"
@@ -352,6 +353,44 @@ static void network_and_peers_come_back_as_they_went(void **state)
 	xds_resource_unref(resource);
 }
 
+static void snapshot_carries_source_ranges(void **state)
+{
+	(void)state;
+	static const char *const texts[] = {"10.0.0.0/8", "0.0.0.0/0", "192.0.2.1/32",
+	                                    "2001:db8::/32", "::/0"};
+	struct err err;
+	struct cidr ranges[5];
+	for (size_t i = 0; i < 5; i++)
+		assert_true(cidr_parse(str_from(texts[i]), &ranges[i]));
+	struct xds_snapshot snapshot = {.source_ranges = ranges, .n_source_ranges = 5};
+	struct xds_resource *resource = xds_snapshot_encode(&snapshot, &err);
+	struct xds_snapshot back;
+	assert_true(xds_snapshot_decode(resource->bytes, &back, &err));
+	assert_int_equal(back.n_source_ranges, 5);
+	assert_memory_equal(back.source_ranges, ranges, sizeof(ranges));
+	xds_snapshot_fini(&back);
+
+	ProtobufCMessage *message =
+		xds_message_unpack(&fedway__xds__v1__snapshot__descriptor, resource->bytes, &err);
+	const Fedway__Xds__V1__Snapshot *msg = (const Fedway__Xds__V1__Snapshot *)message;
+	for (size_t i = 0; i < 5; i++)
+		assert_string_equal(msg->source_ranges[i], texts[i]);
+	xds_message_free(message);
+	xds_resource_unref(resource);
+}
+
+static void refuses_snapshots_whose_source_ranges_are_none(void **state)
+{
+	(void)state;
+	struct err err;
+	struct xds_snapshot back;
+	/* field 7, wire type 2: "10.0.0.0/33" */
+	assert_false(xds_snapshot_decode(STR_LIT("\x3a\x0b"
+	                                         "10.0.0.0/33"),
+	                                 &back, &err));
+	assert_string_equal(err.msg, "source_ranges[0]: '10.0.0.0/33' is no range");
+}
+
 static void ingress_listener_lets_mesh_traffic_find_its_cluster(void **state)
 {
 	(void)state;
@@ -385,6 +424,8 @@ int main(void)
 		cmocka_unit_test(refuses_assignments_that_envoy_would),
 		cmocka_unit_test(refuses_endpoints_that_are_nowhere),
 		cmocka_unit_test(network_and_peers_come_back_as_they_went),
+		cmocka_unit_test(snapshot_carries_source_ranges),
+		cmocka_unit_test(refuses_snapshots_whose_source_ranges_are_none),
 		cmocka_unit_test(ingress_listener_lets_mesh_traffic_find_its_cluster),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

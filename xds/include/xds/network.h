@@ -10,13 +10,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/addr.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "xds/resource.h"
 
 enum {
 	XDS_GATEWAYS_MAX = 4096, /* of one network */
-	XDS_PEERS_MAX = 10000
+	XDS_PEERS_MAX = 10000,
+	XDS_SOURCE_RANGES_MAX = 256
 };
 
 /* name and cluster "" : an address of the group, any gateway identity of the network's clusters. */
@@ -62,11 +64,14 @@ struct xds_snapshot {
 	char *network;
 	char *cluster;
 	char *locality;             /* "region/zone/subzone" */
+	struct cidr *source_ranges; /* callers that its ingress doors accept; none: any */
+	size_t n_source_ranges;
 	uint32_t held[N_XDS_TYPES]; /* resources the consumer holds after the burst */
 	bool counted[N_XDS_TYPES];  /* whether held[] was said */
 };
 
-/* The one resource `default`. */
+/* The one resource `default`. Decoding one with a range that is none fails: doors must not open for
+ * everybody because of a typing error. */
 MUST_CHECK
 struct xds_resource *xds_snapshot_encode(const struct xds_snapshot *snapshot, struct err *err);
 MUST_CHECK

@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/addr.h"
 #include "xds/resource.h"
 
 struct xds_set;
@@ -27,7 +28,9 @@ struct xds_set_info {
 	bool left; /* state LEFT: the cluster has left; the consumer drops everything */
 	const char *network;
 	const char *cluster;
-	const char *locality; /* "region/zone/subzone" */
+	const char *locality;             /* "region/zone/subzone" */
+	const struct cidr *source_ranges; /* at most XDS_SOURCE_RANGES_MAX; none: any */
+	size_t n_source_ranges;
 };
 
 /* Empty and not complete. One reference. */
