@@ -146,6 +146,16 @@ bool cidr_parse(struct str text, struct cidr *ret_cidr)
 	return true;
 }
 
+const char *cidr_format(const struct cidr *cidr, char text[CIDR_TEXT_MAX])
+{
+	char ip[IP_TEXT_MAX];
+	bool is_v4 = cidr->bits >= V4_BITS && ip_is_v4(&cidr->ip);
+
+	snprintf(text, CIDR_TEXT_MAX, "%s/%d", ip_format(&cidr->ip, ip),
+	         cidr->bits - (is_v4 ? V4_BITS : 0));
+	return text;
+}
+
 bool cidr_has(const struct cidr *cidr, const struct ip *ip)
 {
 	unsigned whole = cidr->bits / 8U;

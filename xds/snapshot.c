@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pbc_priv.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
@@ -10,9 +9,7 @@
 #include "xds/proto/fedway.pb-c.h"
 
 enum {
-	SNAPSHOT_MAX = 16 << 10,
-	RANGE_TEXT_MAX = IP_TEXT_MAX + 4,
-	V4_PREFIX_BITS = 96 /* of a range in the mapped form */
+	SNAPSHOT_MAX = 16 << 10
 };
 
 void xds_snapshot_fini(struct xds_snapshot *snapshot)
@@ -28,13 +25,10 @@ void xds_snapshot_fini(struct xds_snapshot *snapshot)
 /* Texts of all ranges: one array of pointers, its texts behind it. */
 static char **format_ranges(const struct cidr *ranges, size_t n)
 {
-	char **texts = xcalloc(n, sizeof(texts[0]) + RANGE_TEXT_MAX);
+	char **texts = xcalloc(n, sizeof(texts[0]) + CIDR_TEXT_MAX);
 	char *text = (char *)(texts + n);
-	for (size_t i = 0; i < n; i++, text += RANGE_TEXT_MAX) {
-		char ip[IP_TEXT_MAX];
-		bool is_v4 = ip_is_v4(&ranges[i].ip) && ranges[i].bits >= V4_PREFIX_BITS;
-		snprintf(text, RANGE_TEXT_MAX, "%s/%d", ip_format(&ranges[i].ip, ip),
-		         ranges[i].bits - (is_v4 ? V4_PREFIX_BITS : 0));
+	for (size_t i = 0; i < n; i++, text += CIDR_TEXT_MAX) {
+		cidr_format(&ranges[i], text);
 		texts[i] = text;
 	}
 	return texts;

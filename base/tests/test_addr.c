@@ -93,6 +93,30 @@ static void refuses_what_is_no_range(void **state)
 	}
 }
 
+static void writes_ranges_with_their_prefix(void **state)
+{
+	static const struct {
+		const char *in;
+		const char *out;
+	} rows[] = {
+		{"10.1.2.3/8", "10.0.0.0/8"},
+		{"10.0.0.1", "10.0.0.1/32"},
+		{"0.0.0.0/0", "0.0.0.0/0"},
+		{"::/0", "::/0"},
+		{"2001:db8::/32", "2001:db8::/32"},
+		{"::1", "::1/128"},
+		{"::ffff:10.0.0.0/104", "10.0.0.0/8"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(rows); i++) {
+		struct cidr cidr;
+		char text[CIDR_TEXT_MAX];
+		assert_true(cidr_parse(str_from(rows[i].in), &cidr));
+		assert_string_equal(cidr_format(&cidr, text), rows[i].out);
+	}
+}
+
 static void passes_through_a_sockaddr(void **state)
 {
 	static const char *const rows[] = {"10.0.0.1:80", "[2001:db8::1]:443"};
@@ -117,6 +141,7 @@ int main(void)
 		cmocka_unit_test(reads_and_writes_addresses),
 		cmocka_unit_test(tells_which_addresses_are_in_a_range),
 		cmocka_unit_test(refuses_what_is_no_range),
+		cmocka_unit_test(writes_ranges_with_their_prefix),
 		cmocka_unit_test(passes_through_a_sockaddr),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,7 +26,8 @@ struct cidr {
 
 enum {
 	IP_TEXT_MAX = INET6_ADDRSTRLEN,
-	ADDR_TEXT_MAX = INET6_ADDRSTRLEN + 8
+	ADDR_TEXT_MAX = INET6_ADDRSTRLEN + 8,
+	CIDR_TEXT_MAX = INET6_ADDRSTRLEN + 4
 };
 
 bool ip_parse(struct str text, struct ip *ret_ip);
@@ -42,6 +43,8 @@ const char *addr_format(const struct addr *addr, char text[ADDR_TEXT_MAX]);
 
 /* "10.0.0.0/8", "10.0.0.1" (= /32), "2001:db8::/32". */
 bool cidr_parse(struct str text, struct cidr *ret_cidr);
+/* Returns text, always with its prefix: "10.0.0.1/32". */
+const char *cidr_format(const struct cidr *cidr, char text[CIDR_TEXT_MAX]);
 bool cidr_has(const struct cidr *cidr, const struct ip *ip);
 
 /* For the socket calls. Returns the length to pass on. */
