@@ -82,6 +82,7 @@ static void network_destroy(struct shared *value)
 		free_text(n->gateways[i].reason);
 	}
 	free(n->gateways);
+	free(n->source_ranges);
 	free_text(n->name);
 	free(n);
 }
@@ -120,6 +121,9 @@ struct mesh_network *mesh_network_copy(const struct mesh_network *from)
 		g->address = dup_text(g->address);
 		g->reason = dup_text(g->reason);
 	}
+	n->source_ranges = xcalloc(from->n_source_ranges, sizeof(n->source_ranges[0]));
+	for (size_t i = 0; i < n->n_source_ranges; i++)
+		n->source_ranges[i] = from->source_ranges[i];
 	if (n->n_gateways > 1)
 		qsort(n->gateways, n->n_gateways, sizeof(n->gateways[0]), gateway_cmp);
 	return n;
@@ -131,10 +135,18 @@ static bool gateway_eq(const struct mesh_gateway *a, const struct mesh_gateway *
 	       a->live == b->live && strcmp(a->reason, b->reason) == 0;
 }
 
+static bool ranges_eq(const struct mesh_network *a, const struct mesh_network *b)
+{
+	size_t n = a->n_source_ranges;
+
+	return n == b->n_source_ranges && (n == 0 || memcmp(a->source_ranges, b->source_ranges,
+	                                                    n * sizeof(a->source_ranges[0])) == 0);
+}
+
 bool mesh_network_eq(const struct mesh_network *a, const struct mesh_network *b)
 {
 	if (strcmp(a->name, b->name) != 0 || a->joined != b->joined ||
-	    a->n_gateways != b->n_gateways)
+	    a->n_gateways != b->n_gateways || !ranges_eq(a, b))
 		return false;
 	for (size_t i = 0; i < a->n_gateways; i++) {
 		if (!gateway_eq(&a->gateways[i], &b->gateways[i]))

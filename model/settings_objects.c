@@ -111,8 +111,10 @@ static bool decode_ranges(const json_t *array, struct cidr **ret_ranges, size_t 
 	size_t n = json_array_size(array);
 
 	if (n > SETTINGS_RANGES_MAX)
-		return err_set(err, ERR_TOO_LARGE, "%zu sourceRanges, at most %d are taken", n,
-		               SETTINGS_RANGES_MAX);
+		return err_set(
+			err, ERR_TOO_LARGE,
+			"spec.interconnect.sourceRanges has %zu entries, at most %d are taken", n,
+			SETTINGS_RANGES_MAX);
 	struct cidr *ranges = xcalloc(n + 1, sizeof(ranges[0]));
 
 	for (size_t i = 0; i < n; i++) {
@@ -120,12 +122,31 @@ static bool decode_ranges(const json_t *array, struct cidr **ret_ranges, size_t 
 
 		if (text == NULL || !cidr_parse(str_from(text), &ranges[i])) {
 			free(ranges);
-			return err_set(err, ERR_INVALID, "sourceRanges[%zu]: '%.100s' is no range",
+			return err_set(err, ERR_INVALID,
+			               "spec.interconnect.sourceRanges[%zu]: '%.100s' is no range",
 			               i, text != NULL ? text : "");
 		}
 	}
 	*ret_ranges = ranges;
 	*ret_n = n;
+	return true;
+}
+
+/* Those of the spec, or, if one is bad, the last good ones: what the status says is in force. */
+static bool decode_source_ranges(const json_t *obj, struct group_spec *s, struct err *err)
+{
+	const json_t *spec = json_at(obj, "spec.interconnect.sourceRanges");
+	const json_t *in_force = json_at(obj, "status.sourceRanges");
+	struct err ignored;
+
+	if (decode_ranges(spec, &s->source_ranges, &s->n_source_ranges, err)) {
+		s->bad_range = xstrdup("");
+		return true;
+	}
+	if (!json_is_array(in_force) ||
+	    !decode_ranges(in_force, &s->source_ranges, &s->n_source_ranges, &ignored))
+		return false;
+	s->bad_range = xstrdup(err->msg);
 	return true;
 }
 
@@ -141,8 +162,7 @@ bool group_spec_decode(const json_t *obj, struct group_spec *ret_spec, struct er
 	s.joined = json_bool_at(obj, "spec.interconnect.joined", false);
 	if (!decode_addresses(json_at(obj, "spec.interconnect.addresses"), &s.addresses,
 	                      &s.n_addresses, err) ||
-	    !decode_ranges(json_at(obj, "spec.interconnect.sourceRanges"), &s.source_ranges,
-	                   &s.n_source_ranges, err)) {
+	    !decode_source_ranges(obj, &s, err)) {
 		err_wrap(err, "NetworkGroup '%s'", s.name);
 		group_spec_fini(&s);
 		return false;
@@ -157,6 +177,7 @@ void group_spec_fini(struct group_spec *spec)
 	free(spec->display_name);
 	addresses_fini(spec->addresses, spec->n_addresses);
 	free(spec->source_ranges);
+	free(spec->bad_range);
 	*spec = (struct group_spec){0};
 }
 

@@ -192,7 +192,11 @@ static const char *what_blocks(const struct network_input *input,
 
 struct network_result network_result_make(const struct network_input *input)
 {
-	struct network_result result = {.network = {.name = input->group->name}};
+	struct network_result result = {.network = {
+						.name = input->group->name,
+						.source_ranges = input->group->source_ranges,
+						.n_source_ranges = input->group->n_source_ranges,
+					}};
 	for (size_t i = 0; i < input->n_gateways; i++)
 		result.working += is_working(input, input->gateways[i]) ? 1 : 0;
 	add_addresses(&result, input);

@@ -277,7 +277,7 @@ static bool set_ranges(struct xds_set *set, const struct cidr *ranges, size_t n)
 	return true;
 }
 
-void xds_set_describe(struct xds_set *set, const struct xds_set_info *info)
+bool xds_set_describe(struct xds_set *set, const struct xds_set_info *info)
 {
 	bool changed = set->left != info->left;
 	set->left = info->left;
@@ -287,6 +287,7 @@ void xds_set_describe(struct xds_set *set, const struct xds_set_info *info)
 	changed |= set_ranges(set, info->source_ranges, info->n_source_ranges);
 	if (changed)
 		set->generation++;
+	return changed;
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */

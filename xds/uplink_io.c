@@ -123,6 +123,8 @@ static void connect_to(struct xds_uplink *uplink, const struct addr *addr)
 		.addr = *addr,
 		.tls = uplink->tls,
 		.server_name = uplink->host,
+		.check_name = uplink->config.check_name,
+		.message_max = uplink->config.message_max,
 		.on_open = on_open,
 		.on_close = on_close,
 		.arg = uplink,

@@ -8,10 +8,12 @@
 #include "base/alloc.h"
 #include "base/log.h"
 
-static void tell_bad(enum control_kind kind, const char *key, const struct err *err)
+static void tell_bad(struct control *control, enum control_kind kind, const json_t *obj,
+                     const struct err *err)
 {
-	log_warn("control", "%s '%s' left as it was: %s", control_resources[kind].kind, key,
-	         err->msg);
+	log_warn("control", "%s '%s' left as it was: %s", control_resources[kind].kind,
+	         kube_name(obj), err->msg);
+	control_write_status(control, kind, obj, status_refused(obj, err, control_now(control)));
 }
 
 /* --- networks follow groups, gateways, clusters, streams ----------------------------------------
@@ -63,7 +65,8 @@ void control_reconcile_mesh(struct control *control, const char *key)
 		mesh_builder_set_settings(control->builder, &control->world.mesh);
 		control_update_networks(control);
 	} else {
-		tell_bad(KIND_MESH, key, &err);
+		tell_bad(control, KIND_MESH, obj, &err);
+		return;
 	}
 	if (control->mesh == NULL)
 		return; /* after a restart the counts of before stay until there is a mesh */
@@ -98,7 +101,7 @@ void control_reconcile_group(struct control *control, const char *key)
 		return;
 	}
 	if (!world_set_group(&control->world, obj, &err)) {
-		tell_bad(KIND_GROUP, key, &err);
+		tell_bad(control, KIND_GROUP, obj, &err);
 		return;
 	}
 	const struct group_spec *group = map_find_text(&control->world.groups, key);
@@ -135,7 +138,7 @@ void control_reconcile_gateway(struct control *control, const char *key)
 		return;
 	}
 	if (!world_set_gateway(&control->world, obj, loop_now_ms(control->loop), &err)) {
-		tell_bad(KIND_GATEWAY, key, &err);
+		tell_bad(control, KIND_GATEWAY, obj, &err);
 		return;
 	}
 	const struct gateway_spec *gateway = map_find_text(&control->world.gateways, key);
@@ -172,7 +175,7 @@ void control_reconcile_rule(struct control *control, const char *key)
 	}
 	struct policy *policy = policy_decode(obj, &err);
 	if (policy == NULL) {
-		tell_bad(KIND_RULE, key, &err);
+		tell_bad(control, KIND_RULE, obj, &err);
 		return;
 	}
 	mesh_builder_set_policy(control->builder, policy);

@@ -35,6 +35,9 @@ json_t *status_group(const json_t *obj, const struct world *world, const struct 
 json_t *status_gateway(const json_t *obj, const struct world *world,
                        const struct gateway_spec *gateway, struct status_now now);
 
+/* Of an object that could not be taken over: only condition Accepted. */
+json_t *status_refused(const json_t *obj, const struct err *err, struct status_now now);
+
 struct status_counts {
 	size_t services;
 	size_t connected;

@@ -35,6 +35,7 @@ json_t *status_mesh(const json_t *obj, const struct world *world, const struct c
 	                                : "spec.trustDomain is fixed once the root exists; the old "
 	                                  "one stays in force"};
 	status_say(conditions, obj, &line, now);
+	status_say_accepted(conditions, obj, NULL, now);
 	status_say_supported(conditions, obj, unsupported,
 	                     sizeof(unsupported) / sizeof(unsupported[0]), now);
 	return json_pack("{so s{so} s{sI sI} sI sI}", "conditions", conditions, "trust", "roots",
@@ -100,5 +101,6 @@ json_t *status_rule(const json_t *obj, const struct policy *policy, bool used,
 	};
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
 		status_say(conditions, obj, &lines[i], now);
+	status_say_accepted(conditions, obj, NULL, now);
 	return json_pack("{so}", "conditions", conditions);
 }

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "status_parts.h"
 
+#include <stdio.h>
+
 #include "base/map.h"
 
-static const struct status_field group_unsupported[] = {
-	{"spec.interconnect.sourceRanges", NULL}, /* gateways do not get them */
+enum {
+	RANGE_MESSAGE_MAX = 600
 };
+
 static const struct status_field gateway_unsupported[] = {
 	{"spec.managed", NULL},
 };
@@ -52,6 +55,29 @@ static void say_joined(json_t *conditions, const json_t *obj, const struct group
 	status_say(conditions, obj, &line, now);
 }
 
+static json_t *ranges_in_force(const struct group_spec *group)
+{
+	json_t *list = json_array();
+	char text[CIDR_TEXT_MAX];
+	for (size_t i = 0; i < group->n_source_ranges; i++)
+		json_array_append_new(list,
+		                      json_string(cidr_format(&group->source_ranges[i], text)));
+	return list;
+}
+
+static void say_ranges(json_t *conditions, const json_t *obj, const struct group_spec *group,
+                       struct status_now now)
+{
+	char text[RANGE_MESSAGE_MAX];
+	if (group->bad_range[0] == '\0') {
+		status_say_accepted(conditions, obj, NULL, now);
+		return;
+	}
+	snprintf(text, sizeof(text), "%s; those of status.sourceRanges stay in force",
+	         group->bad_range);
+	status_say_accepted(conditions, obj, text, now);
+}
+
 json_t *status_group(const json_t *obj, const struct world *world, const struct group_spec *group,
                      struct status_now now)
 {
@@ -71,11 +97,12 @@ json_t *status_group(const json_t *obj, const struct world *world, const struct 
 			json_array_append_new(gateways, json_string(gateway->name));
 	}
 	say_joined(conditions, obj, group, &result, now);
-	status_say_supported(conditions, obj, group_unsupported,
-	                     sizeof(group_unsupported) / sizeof(group_unsupported[0]), now);
+	say_ranges(conditions, obj, group, now);
+	status_say_supported(conditions, obj, NULL, 0, now);
 	json_t *status =
-		json_pack("{so so so so}", "clusters", clusters, "gateways", gateways, "addresses",
-	                  group_addresses(world, &result.network, now), "conditions", conditions);
+		json_pack("{so so so so so}", "clusters", clusters, "gateways", gateways,
+	                  "addresses", group_addresses(world, &result.network, now), "sourceRanges",
+	                  ranges_in_force(group), "conditions", conditions);
 	network_result_fini(&result);
 	return status;
 }
@@ -163,6 +190,7 @@ json_t *status_gateway(const json_t *obj, const struct world *world,
 		                                                gateway->addresses[i].port, now));
 	struct status_line line = ready_line(world, gateway, instances.connected);
 	status_say(conditions, obj, &line, now);
+	status_say_accepted(conditions, obj, NULL, now);
 	status_say_supported(conditions, obj, gateway_unsupported,
 	                     sizeof(gateway_unsupported) / sizeof(gateway_unsupported[0]), now);
 	return json_pack("{so so so}", "instances", instances.list, "addresses", addresses,

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "status_parts.h"
 
+#include <stdio.h>
+
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "kube/meta.h"
 
 enum {
-	SUPPORTED_TEXT_MAX = 2000
+	SUPPORTED_TEXT_MAX = 2000,
+	REFUSED_TEXT_MAX = 600
 };
 
 json_t *status_conditions(const json_t *obj)
@@ -27,6 +30,23 @@ void status_say(json_t *conditions, const json_t *obj, const struct status_line 
 		.observed_generation = kube_generation(obj),
 	};
 	kube_condition_set(conditions, &condition, now.wall_s);
+}
+
+void status_say_accepted(json_t *conditions, const json_t *obj, const char *bad,
+                         struct status_now now)
+{
+	struct status_line line = {"Accepted", bad == NULL, bad == NULL ? "Valid" : "Invalid",
+	                           bad == NULL ? "the object is in force as it stands" : bad};
+	status_say(conditions, obj, &line, now);
+}
+
+json_t *status_refused(const json_t *obj, const struct err *err, struct status_now now)
+{
+	char text[REFUSED_TEXT_MAX];
+	json_t *conditions = status_conditions(obj);
+	snprintf(text, sizeof(text), "%s; what was in force before stays", err->msg);
+	status_say_accepted(conditions, obj, text, now);
+	return json_pack("{so}", "conditions", conditions);
 }
 
 static bool is_honoured(const json_t *value, const char *fine)

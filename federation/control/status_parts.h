@@ -14,6 +14,10 @@ struct status_line {
 };
 void status_say(json_t *conditions, const json_t *obj, const struct status_line *line,
                 struct status_now now);
+/* Condition Accepted: bad is why a part of the object, or all of it, is not in force; NULL: it is.
+ */
+void status_say_accepted(json_t *conditions, const json_t *obj, const char *bad,
+                         struct status_now now);
 /* A field that the schema takes and that nothing honours yet. */
 struct status_field {
 	const char *path;

@@ -87,6 +87,16 @@ bool world_set_member(struct world *world, const json_t *obj, int64_t now_ms, st
 	return true;
 }
 
+/* The status may be behind what was last in force. */
+static void keep_ranges(struct group_spec *group, struct group_spec *old)
+{
+	free(group->source_ranges);
+	group->source_ranges = old->source_ranges;
+	group->n_source_ranges = old->n_source_ranges;
+	old->source_ranges = NULL;
+	old->n_source_ranges = 0;
+}
+
 bool world_set_group(struct world *world, const json_t *obj, struct err *err)
 {
 	struct group_spec *group = xcalloc(1, sizeof(*group));
@@ -94,7 +104,10 @@ bool world_set_group(struct world *world, const json_t *obj, struct err *err)
 		free(group);
 		return false;
 	}
-	bool is_new = map_find_text(&world->groups, group->name) == NULL;
+	struct group_spec *old = map_find_text(&world->groups, group->name);
+	bool is_new = old == NULL;
+	if (old != NULL && group->bad_range[0] != '\0')
+		keep_ranges(group, old);
 	world_remove_group(world, group->name);
 	map_set(&world->groups, str_from(group->name), group);
 	if (is_new && kube_condition_is_true(obj, "Joined"))

@@ -29,6 +29,19 @@ struct program {
 	bool changed;
 };
 
+/* Who and where the consumer is, and who may call it: as its own group says. */
+static bool describe(struct program *program, const struct mesh_network *network)
+{
+	struct xds_set_info info = {
+		.network = program->network,
+		.cluster = program->cluster,
+		.locality = program->key.locality->text,
+		.source_ranges = network != NULL ? network->source_ranges : NULL,
+		.n_source_ranges = network != NULL ? network->n_source_ranges : 0,
+	};
+	return xds_set_describe(program->set, &info);
+}
+
 struct program *program_create(const struct program_config *config)
 {
 	struct program *program = xcalloc(1, sizeof(*program));
@@ -43,12 +56,7 @@ struct program *program_create(const struct program_config *config)
 	program->held = config->held;
 	program->held_arg = config->arg;
 	program->set = xds_set_create();
-	struct xds_set_info info = {
-		.network = program->network,
-		.cluster = program->cluster,
-		.locality = program->key.locality->text,
-	};
-	xds_set_describe(program->set, &info);
+	describe(program, NULL);
 	return program;
 }
 
@@ -217,6 +225,7 @@ bool program_update(struct program *program, struct mesh *mesh, int64_t now_ms)
 	struct view *old = program->view;
 	program->view = old != NULL ? view_update(old, mesh) : view_create(mesh, &program->key);
 	view_diff(old, program->view, on_change, program);
+	program->changed |= describe(program, mesh_find_network(mesh, program->network));
 	if (old == NULL) {
 		if (program->key.role == VIEW_INGRESS)
 			put_listener(program);

@@ -88,6 +88,25 @@ static void refuses_values_outside_the_schema(void **state)
 	}
 }
 
+static void keeps_the_last_good_ranges_of_a_group(void **state)
+{
+	json_t *obj = parse("{metadata: {name: g}, spec: {interconnect: {sourceRanges:"
+	                    " [10.0.0.0/8, 10.0.0.0/33]}}, status: {sourceRanges:"
+	                    " [192.0.2.0/24]}}");
+	struct group_spec group;
+	struct err err;
+	char text[CIDR_TEXT_MAX];
+
+	(void)state;
+	assert_true(group_spec_decode(obj, &group, &err));
+	assert_string_equal(group.bad_range, "spec.interconnect.sourceRanges[1]: '10.0.0.0/33'"
+	                                     " is no range");
+	assert_int_equal(group.n_source_ranges, 1);
+	assert_string_equal(cidr_format(&group.source_ranges[0], text), "192.0.2.0/24");
+	group_spec_fini(&group);
+	json_decref(obj);
+}
+
 static void reads_clusters_groups_and_gateways(void **state)
 {
 	json_t *c = parse("{metadata: {name: c1, uid: u, creationTimestamp:"
@@ -134,6 +153,7 @@ int main(void)
 		cmocka_unit_test(a_mesh_without_spec_has_all_defaults),
 		cmocka_unit_test(a_mesh_says_what_it_wants),
 		cmocka_unit_test(refuses_values_outside_the_schema),
+		cmocka_unit_test(keeps_the_last_good_ranges_of_a_group),
 		cmocka_unit_test(reads_clusters_groups_and_gateways),
 	};
 

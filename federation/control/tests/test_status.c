@@ -18,16 +18,26 @@ static json_t *parse(const char *text)
 	return value;
 }
 
-static const char *reason_of(const json_t *status, const char *type)
+static const json_t *condition_of(const json_t *status, const char *type)
 {
 	size_t i;
 	json_t *condition;
 	json_array_foreach (json_object_get(status, "conditions"), i, condition) {
 		if (strcmp(json_str_at(condition, "type", ""), type) == 0)
-			return json_str_at(condition, "reason", "");
+			return condition;
 	}
 	fail_msg("no condition %s", type);
-	return "";
+	return NULL;
+}
+
+static const char *reason_of(const json_t *status, const char *type)
+{
+	return json_str_at(condition_of(status, type), "reason", "");
+}
+
+static const char *message_of(const json_t *status, const char *type)
+{
+	return json_str_at(condition_of(status, type), "message", "");
 }
 
 /* --- Cluster ------------------------------------------------------------------------------------
@@ -374,9 +384,7 @@ static const struct {
 	const char *spec;
 	const char *field; /* that the condition names; NULL: all is honoured */
 } supported[] = {
-	{"NetworkGroup", "{\"interconnect\": {\"sourceRanges\": [\"10.0.0.0/8\"]}}",
-         "sourceRanges"},
-	{"NetworkGroup", "{\"interconnect\": {\"sourceRanges\": []}}", NULL},
+	{"NetworkGroup", "{\"interconnect\": {\"sourceRanges\": [\"10.0.0.0/8\"]}}", NULL},
 	{"NetworkGroup", "{}", NULL},
 	{"EastWestGateway", "{\"cluster\": \"c1\", \"managed\": {}}", "spec.managed"},
 	{"EastWestGateway", "{\"cluster\": \"c1\"}", NULL},
@@ -405,6 +413,46 @@ static void what_nothing_honours_yet_is_said(void **state)
 		json_decref(status);
 		json_decref(obj);
 	}
+	world_fini(&world);
+}
+
+static void put_ranges(struct world *world, const char *ranges, const char *in_force)
+{
+	char text[512];
+	snprintf(text, sizeof(text),
+	         "{\"kind\": \"NetworkGroup\", \"metadata\": {\"name\": \"r\"}, \"spec\": "
+	         "{\"interconnect\": {\"sourceRanges\": %s}}, \"status\": {\"sourceRanges\": %s}}",
+	         ranges, in_force);
+	put(world, text);
+}
+
+static void a_bad_source_range_is_named_and_the_last_good_ones_stay(void **state)
+{
+	struct world world;
+	json_t *obj = parse("{\"metadata\": {\"name\": \"r\"}}");
+	(void)state;
+	fill_world(&world);
+	put_ranges(&world, "[\"192.0.2.0/24\"]", "[]");
+	/* its status has not been written when the next change comes */
+	put_ranges(&world, "[\"192.0.2.0/24\", \"10.0.0.0/99\"]", "[]");
+	const struct group_spec *group = map_find_text(&world.groups, "r");
+	json_t *status = status_group(obj, &world, group, noon);
+	assert_string_equal(reason_of(status, "Accepted"), "Invalid");
+	assert_string_equal(
+		message_of(status, "Accepted"),
+		"spec.interconnect.sourceRanges[1]: '10.0.0.0/99' is no range; those of "
+		"status.sourceRanges stay in force");
+	assert_int_equal(json_array_size(json_at(status, "sourceRanges")), 1);
+	struct network_result result = world_network(&world, group);
+	assert_int_equal(result.network.n_source_ranges, 1);
+	network_result_fini(&result);
+	json_decref(status);
+	put_ranges(&world, "[]", "[\"192.0.2.0/24\"]");
+	status = status_group(obj, &world, map_find_text(&world.groups, "r"), noon);
+	assert_string_equal(reason_of(status, "Accepted"), "Valid");
+	assert_int_equal(json_array_size(json_at(status, "sourceRanges")), 0);
+	json_decref(status);
+	json_decref(obj);
 	world_fini(&world);
 }
 
@@ -470,6 +518,7 @@ int main(void)
 		cmocka_unit_test(a_service_of_a_lost_member_is_known_by_its_status),
 		cmocka_unit_test(a_verdict_of_before_a_restart_is_restored_from_status),
 		cmocka_unit_test(a_group_in_effect_stays_so_over_a_restart_and_without_streams),
+		cmocka_unit_test(a_bad_source_range_is_named_and_the_last_good_ones_stay),
 		cmocka_unit_test(what_a_gateway_could_is_restored_from_status),
 		cmocka_unit_test(the_older_of_two_clusters_with_one_uid_wins),
 	};

@@ -249,6 +249,39 @@ static void a_group_that_leaves_takes_its_network_and_endpoints_along(void **sta
 	assert_int_equal(remote, 0);
 }
 
+static void source_ranges_of_the_own_group_change_the_set_but_no_resource(void **state)
+{
+	struct fixture *f = *state;
+	struct mesh *first = build(f);
+	struct mesh_network own = *mesh_find_network(first, "n1");
+	struct mesh_network other = *mesh_find_network(first, "n2");
+	struct cidr range;
+	char before[XDS_VERSION_MAX + 1];
+	assert_true(cidr_parse(STR_LIT("192.0.2.0/24"), &range));
+	update(f, 1000);
+	uint64_t encoded = program_encoded(f->program);
+	snprintf(before, sizeof(before), "%s", xds_set_version(program_set(f->program)));
+	/* what another group's gateways accept is none of ours */
+	other.source_ranges = &range;
+	other.n_source_ranges = 1;
+	mesh_builder_set_network(f->builder, &other);
+	update(f, 2000);
+	assert_string_equal(xds_set_version(program_set(f->program)), before);
+	encoded = program_encoded(f->program);
+	own.source_ranges = &range;
+	own.n_source_ranges = 1;
+	mesh_builder_set_network(f->builder, &own);
+	assert_true(update(f, 3000));
+	assert_string_not_equal(xds_set_version(program_set(f->program)), before);
+	assert_int_equal(program_encoded(f->program), encoded);
+	own.source_ranges = NULL;
+	own.n_source_ranges = 0;
+	mesh_builder_set_network(f->builder, &own);
+	assert_true(update(f, 4000));
+	assert_string_equal(xds_set_version(program_set(f->program)), before);
+	mesh_unref(first);
+}
+
 static void an_address_that_everybody_finds_dead_is_still_told(void **state)
 {
 	struct fixture *f = *state;
@@ -299,6 +332,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(none_to_some_and_back_do_not_wait, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_group_that_leaves_takes_its_network_and_endpoints_along, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			source_ranges_of_the_own_group_change_the_set_but_no_resource, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(an_address_that_everybody_finds_dead_is_still_told,
 	                                        setup, teardown),
 		cmocka_unit_test_setup_teardown(is_complete_only_when_every_member_is, setup,

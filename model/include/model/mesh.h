@@ -49,6 +49,8 @@ struct mesh_network {
 	bool joined;                   /* in the interconnect: exposes and sees */
 	struct mesh_gateway *gateways; /* sorted by cluster, name, address, port */
 	size_t n_gateways;
+	struct cidr *source_ranges; /* callers that its own gateways accept; none: any */
+	size_t n_source_ranges;
 };
 
 /* Why an endpoint or a whole part is in no view. */

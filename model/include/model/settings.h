@@ -90,8 +90,10 @@ struct group_spec {
 	size_t n_addresses;
 	struct cidr *source_ranges;
 	size_t n_source_ranges;
+	char *bad_range; /* which of the spec is none, and why: then they are those of the status */
 };
 
+/* A range that is none fails only a group whose status has no earlier ones. */
 MUST_CHECK
 bool group_spec_decode(const json_t *obj, struct group_spec *ret_spec, struct err *err);
 void group_spec_fini(struct group_spec *spec);

@@ -47,7 +47,8 @@ bool xds_set_remove(struct xds_set *set, enum xds_type type, struct str name);
  * changes. */
 size_t xds_set_replace(struct xds_set *set, const struct xds_set *other);
 void xds_set_set_complete(struct xds_set *set, bool complete);
-void xds_set_describe(struct xds_set *set, const struct xds_set_info *info);
+/* Returns true if it says something else now. */
+bool xds_set_describe(struct xds_set *set, const struct xds_set_info *info);
 
 bool xds_set_is_complete(const struct xds_set *set);
 /* Borrowed until the next change; NULL: not there. */

@@ -28,8 +28,10 @@ struct xds_uplink_config {
 	struct loop *loop;   /* borrowed */
 	const char *address; /* "HOST:PORT", copied */
 	struct tls_ctx
-		*tls; /* a reference is taken; NULL: waits for set_tls, or with plain: no TLS */
-	bool plain;   /* tests only */
+		*tls;    /* a reference is taken; NULL: waits for set_tls, or with plain: no TLS */
+	bool plain;      /* tests only */
+	bool check_name; /* the server's certificate must carry the host of address */
+	size_t message_max;     /* of one received message; 0: GRPC_MESSAGE_MAX */
 	int64_t backoff_min_ms; /* 0: the defaults above */
 	int64_t backoff_max_ms;
 	int64_t stagger_ms; /* after a loss the first attempt waits up to this; -1: not at all */
