@@ -19,7 +19,7 @@
 #define NO_KEY SIZE_MAX
 
 enum {
-	N_SCOPES = 7
+	N_SCOPES = 8
 };
 
 struct hypothesis {
@@ -76,6 +76,14 @@ static bool failed_below_tls(const struct probe_cell *cell)
 
 /* --- keys ------------------------------------------------------------------------------------- */
 
+/* The same both ways. */
+static size_t link_of(const struct work *work, const struct probe_cell *cell)
+{
+	size_t from = work->network_of[cell->from];
+	size_t to = work->network_of[cell->to];
+	return from < to ? from * work->n_networks + to : to * work->n_networks + from;
+}
+
 static size_t key_of(const struct work *work, enum probe_scope scope, const struct probe_cell *cell,
                      bool second)
 {
@@ -87,6 +95,8 @@ static size_t key_of(const struct work *work, enum probe_scope scope, const stru
 		return second ? NO_KEY : work->gateway_of[cell - work->cells];
 	case PROBE_SCOPE_EGRESS:
 		return second || cell->direct ? NO_KEY : cell->from;
+	case PROBE_SCOPE_LINK:
+		return second || cell->direct ? NO_KEY : link_of(work, cell);
 	case PROBE_SCOPE_GROUP_PAIR:
 		return second || cell->direct ? NO_KEY
 		                              : work->network_of[cell->from] * work->n_networks +
@@ -130,6 +140,7 @@ static enum role role_of(enum probe_scope scope, const struct probe_cell *cell, 
 			return ROLE_NONE;
 		return failed && !has_code(cell, "FED-120") ? ROLE_FOR : ROLE_AGAINST;
 	case PROBE_SCOPE_EGRESS:
+	case PROBE_SCOPE_LINK:
 		if (cell->state == PROBE_CELL_NO_RESULT)
 			return ROLE_NONE;
 		return failed_below_tls(cell) ? ROLE_FOR : ROLE_AGAINST;
@@ -152,6 +163,8 @@ static size_t spread_of(const struct work *work, enum probe_scope scope,
 		return cell->from;
 	case PROBE_SCOPE_EGRESS:
 		return work->network_of[cell->to];
+	case PROBE_SCOPE_LINK:
+		return work->network_of[cell->from];
 	case PROBE_SCOPE_GROUP_PAIR:
 	case PROBE_SCOPE_TRUST:
 		return cell->from * work->topology->n_clusters + cell->to;
@@ -317,6 +330,7 @@ static void set_up(struct work *work)
 		[PROBE_SCOPE_SILENT] = n,
 		[PROBE_SCOPE_GATEWAY] = work->n_gateways,
 		[PROBE_SCOPE_EGRESS] = n,
+		[PROBE_SCOPE_LINK] = work->n_networks * work->n_networks,
 		[PROBE_SCOPE_GROUP_PAIR] = work->n_networks * work->n_networks,
 		[PROBE_SCOPE_TRUST] = 1,
 		[PROBE_SCOPE_PAIR] = n * n,

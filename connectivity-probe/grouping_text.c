@@ -89,6 +89,10 @@ static void add_message(const struct probe_matrix *matrix, const struct probe_ca
 	case PROBE_SCOPE_EGRESS:
 		buf_printf(out, "[%s → other networks] %s", subject, title);
 		return;
+	case PROBE_SCOPE_LINK:
+		buf_printf(out, "[%s ↔ %s] %s, either way", from->network, to->network, title);
+		add_evidence(cell, out);
+		return;
 	case PROBE_SCOPE_GROUP_PAIR:
 		format_where(cell, text, sizeof(text));
 		buf_printf(out, "[%s → %s] %s %s", from->network, to->network, title, text);

@@ -8,6 +8,7 @@
  *   probe silent    no results from it
  *   gateway         nothing through one address of a gateway works    a column
  *   egress          nothing from one cluster to others works          a row
+ *   link            nothing between two networks works, either way
  *   group pair      nothing from one network to another works         a block
  *   trust split     the clusters fall into parts with other roots
  *   single pair     what is left
@@ -30,6 +31,7 @@ enum probe_scope {
 	PROBE_SCOPE_SILENT,
 	PROBE_SCOPE_GATEWAY,
 	PROBE_SCOPE_EGRESS,
+	PROBE_SCOPE_LINK,
 	PROBE_SCOPE_GROUP_PAIR,
 	PROBE_SCOPE_TRUST,
 	PROBE_SCOPE_PAIR,
