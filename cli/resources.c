@@ -36,8 +36,18 @@ static const struct {
 	{&KUBE_PODS, {"po"}},
 };
 
+/* As kubectl takes it: "clusters.fedway.io". */
+static bool is_full_name(const struct kube_resource *resource, const char *word)
+{
+	size_t len = strlen(resource->plural);
+	return resource->group[0] != '\0' && strncasecmp(resource->plural, word, len) == 0 &&
+	       word[len] == '.' && strcmp(resource->group, word + len + 1) == 0;
+}
+
 static bool is_called(size_t row, const char *word)
 {
+	if (is_full_name(known[row].resource, word))
+		return true;
 	if (strcasecmp(known[row].resource->plural, word) == 0 ||
 	    strcasecmp(known[row].resource->kind, word) == 0)
 		return true;
