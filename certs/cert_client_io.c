@@ -52,7 +52,7 @@ struct cert_client {
 	size_t renewals;
 };
 
-/* Nothing but the control plane is ever talked to. */
+/* Nobody else is talked to, unless a foreign service is asked. */
 static struct cert_verifier only_control_plane = {.kinds = 1u << CERT_CONTROL_PLANE};
 
 static bool load_roots(struct cert_client *client, struct err *err)
@@ -206,7 +206,7 @@ static void pack_request(const struct cert_client *client, struct buf *out)
 {
 	struct buf csr CLEANUP(buf_fini) = {0};
 	buf_init(&csr, CERT_CSR_MAX);
-	cert_csr_encode(client->attempt.key, NULL, &csr);
+	cert_csr_encode(client->attempt.key, client->config.foreign_uri, &csr);
 	Istio__V1__Auth__IstioCertificateRequest msg =
 		ISTIO__V1__AUTH__ISTIO_CERTIFICATE_REQUEST__INIT;
 	msg.csr = csr.ptr;
@@ -249,9 +249,11 @@ static struct tls_ctx *make_tls(const struct cert_client *client, bool with_cert
 		.roots_pem = buf_str(&client->roots),
 		.alpn = "h2",
 		.peer = TLS_PEER_REQUIRED,
-		.verify = cert_verifier_check,
-		.verify_arg = &only_control_plane,
 	};
+	if (client->config.foreign_uri == NULL) {
+		config.verify = cert_verifier_check;
+		config.verify_arg = &only_control_plane;
+	}
 	if (with_cert) {
 		config.cert_pem = buf_str(&client->have.chain);
 		config.key_pem = buf_str(&client->have.key);
@@ -273,6 +275,7 @@ static bool begin(struct cert_client *client, struct err *err)
 		.loop = client->config.loop,
 		.address = client->config.address,
 		.tls = tls,
+		.check_name = client->config.foreign_uri != NULL,
 		.on_down = on_down,
 		.arg = client,
 	};
@@ -300,12 +303,18 @@ static void on_stored(void *arg)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
+static char *own_text(const char *text)
+{
+	return text != NULL ? xstrdup(text) : NULL;
+}
+
 static void own_texts(struct cert_client *client)
 {
 	struct cert_client_config *config = &client->config;
 	config->address = xstrdup(config->address);
 	config->trust_file = xstrdup(config->trust_file);
-	config->token_file = config->token_file != NULL ? xstrdup(config->token_file) : NULL;
+	config->token_file = own_text(config->token_file);
+	config->foreign_uri = own_text(config->foreign_uri);
 	config->cluster = xstrdup(config->cluster);
 	config->dir = xstrdup(config->dir);
 }
@@ -372,6 +381,7 @@ void cert_client_destroy(struct cert_client *client)
 	free_text(client->config.address);
 	free_text(client->config.trust_file);
 	free_text(client->config.token_file);
+	free_text(client->config.foreign_uri);
 	free_text(client->config.cluster);
 	free_text(client->config.dir);
 	free(client);

@@ -180,7 +180,7 @@ static void on_trouble(const struct err *why, void *arg)
 	f->trouble = *why;
 }
 
-static void start_client(struct fixture *f, int64_t ttl_s)
+static void start_client_of(struct fixture *f, int64_t ttl_s, const char *foreign_uri)
 {
 	struct err err;
 	struct cert_client_config config = {.loop = f->loop,
@@ -188,6 +188,7 @@ static void start_client(struct fixture *f, int64_t ttl_s)
 	                                    .trust_file = f->path[ROOTS],
 	                                    .token_file = f->path[TOKEN],
 	                                    .cluster = "c1",
+	                                    .foreign_uri = foreign_uri,
 	                                    .dir = f->path[CLIENT],
 	                                    .ttl_s = ttl_s,
 	                                    .retry_min_ms = 50,
@@ -198,6 +199,11 @@ static void start_client(struct fixture *f, int64_t ttl_s)
 	f->client = cert_client_create(&config, &err);
 	if (f->client == NULL)
 		fail_msg("%s", err.msg);
+}
+
+static void start_client(struct fixture *f, int64_t ttl_s)
+{
+	start_client_of(f, ttl_s, NULL);
 }
 
 static void stop_client(struct fixture *f)
@@ -299,6 +305,22 @@ static void token_buys_a_certificate(void **state)
 	struct tls_ctx *tls = cert_client_tls(f->client, &err);
 	assert_non_null(tls);
 	tls_ctx_unref(tls);
+}
+
+static void a_foreign_service_is_known_by_its_host_name(void **state)
+{
+	static const char uri[] = "spiffe://td/fedway/cluster/c1/gateway/gw-1";
+	struct fixture *f = *state;
+	start_client_of(f, 0, uri);
+	RUN_UNTIL(f, f->certs == 1);
+	stop_client(f);
+	unlink(f->path[TLS_PEM]);
+	/* its certificate carries 127.0.0.1 alone */
+	snprintf(f->path[ADDRESS], sizeof(f->path[ADDRESS]), "localhost:%u", f->addr.port);
+	start_client_of(f, 0, uri);
+	RUN_UNTIL(f, f->troubles > 0);
+	assert_int_equal(f->trouble.code, ERR_FORBIDDEN);
+	assert_int_equal(f->certs, 1);
 }
 
 static void certificate_renews_itself_without_the_token(void **state)
@@ -479,6 +501,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(token_buys_a_certificate),
+		TEST(a_foreign_service_is_known_by_its_host_name),
 		TEST(certificate_renews_itself_without_the_token),
 		TEST(stored_certificate_is_used_after_a_restart),
 		TEST(expired_certificate_falls_back_to_the_token),

@@ -27,6 +27,10 @@ struct cert_client_config {
 	const char *trust_file; /* roots, read anew for each connection */
 	const char *token_file; /* read anew for each request; NULL: only a stored certificate */
 	const char *cluster;
+	/* NULL: the server is our control plane. Else it is another certificate service of the same
+	 * form (istiod), which proves itself by the host name of address, and wants this URI as SAN
+	 * of the request. */
+	const char *foreign_uri;
 	const char *dir;      /* holds tls.pem; made if need be */
 	int64_t ttl_s;        /* asked for; 0: CERT_LEAF_TTL_S */
 	int64_t retry_min_ms; /* 0: 1 s */
@@ -56,7 +60,7 @@ const struct cert_identity *cert_client_identity(const struct cert_client *clien
 int64_t cert_client_not_after(const struct cert_client *client);
 size_t cert_client_renewals(const struct cert_client *client);
 
-/* A client context with this certificate that accepts the control plane alone (ALPN h2), for an
- * uplink. One reference, the caller's. */
+/* A client context with this certificate that accepts the control plane alone, or with foreign_uri
+ * every server of the roots (ALPN h2), for an uplink. One reference, the caller's. */
 MUST_CHECK
 struct tls_ctx *cert_client_tls(const struct cert_client *client, struct err *err);
