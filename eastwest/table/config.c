@@ -157,6 +157,8 @@ static bool read_texts(const struct ew_config_at *at, const char *const *keys, c
 static bool read_control_plane(const struct ew_config_at *top, struct ew_config *config)
 {
 	static const char *const known[] = {"address", "trustFile", "tokenFile", "cluster",
+	                                    "name",    "type",      "istiod",    NULL};
+	static const char *const texts[] = {"address", "trustFile", "tokenFile", "cluster",
 	                                    "name",    "type",      NULL};
 	struct ew_control_plane_config *to = &config->control_plane;
 	char **const fields[] = {&to->address, &to->trust_file, &to->token_file,
@@ -169,12 +171,16 @@ static bool read_control_plane(const struct ew_config_at *top, struct ew_config 
 		return true;
 	if (!ew_config_keys(&object, known) ||
 	    !ew_config_text(&object, "address", true, &address) ||
-	    !read_texts(&object, known, fields))
+	    !read_texts(&object, texts, fields))
 		return false;
 	if (to->type == NULL)
 		to->type = xstrdup("fedwayd");
 	if (strcmp(to->type, "fedwayd") != 0 && strcmp(to->type, "istiod") != 0)
 		return ew_config_fail(&object, "type", "must be fedwayd or istiod");
+	if (strcmp(to->type, "istiod") == 0)
+		return ew_config_read_istiod(&object, &to->istiod);
+	if (json_object_get(object.value, "istiod") != NULL)
+		return ew_config_fail(&object, "istiod", "is for type istiod only");
 	return true;
 }
 
@@ -269,6 +275,7 @@ void ew_config_destroy(struct ew_config *config)
 	                 plane->name,      plane->type};
 	for (size_t i = 0; i < N_ELEMS(texts); i++)
 		free(texts[i]);
+	ew_config_free_istiod(&plane->istiod);
 	json_decref(config->tree);
 	free(config);
 }

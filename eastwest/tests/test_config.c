@@ -113,6 +113,25 @@ static void describes_a_table(void **state)
 	ew_health_registry_destroy(registry);
 }
 
+static void an_istiod_is_told_who_the_gateway_is(void **state)
+{
+	struct ew_config *config =
+		parse(HEAD DOOR
+	              "network: n2\n"
+	              "controlPlane:\n"
+	              "  {type: istiod, address: 'istiod.istio-system.svc:15012', cluster: c2,\n"
+	              "   istiod: {namespace: istio-system, serviceAccount: gw,\n"
+	              "            labels: {istio: eastwestgateway}}}\n");
+	const struct ew_istiod_config *istiod = &config->control_plane.istiod;
+	(void)state;
+	assert_string_equal(istiod->namespace_, "istio-system");
+	assert_string_equal(istiod->account, "gw");
+	assert_string_equal(istiod->trust_domain, "cluster.local");
+	assert_string_equal(istiod->mesh_id, "");
+	assert_int_equal(json_object_size(istiod->labels), 1);
+	ew_config_destroy(config);
+}
+
 static void says_file_line_and_key_of_what_is_wrong(void **state)
 {
 	static const struct {
@@ -157,6 +176,16 @@ static void says_file_line_and_key_of_what_is_wrong(void **state)
 	         "gateway.yaml:6: routes: comes from the control plane"},
 		{HEAD DOOR "controlPlane: {address: 'a:1', type: consul}\n",
 	         "gateway.yaml:5: controlPlane.type: must be fedwayd or istiod"},
+		{HEAD DOOR "controlPlane: {address: 'a:1', type: istiod}\n",
+	         "gateway.yaml:5: controlPlane.istiod: is missing; type istiod needs"},
+		{HEAD DOOR "controlPlane: {address: 'a:1', istiod: {}}\n",
+	         "gateway.yaml:5: controlPlane.istiod: is for type istiod only"},
+		{HEAD DOOR "controlPlane:\n  address: a:1\n  type: istiod\n  istiod:\n"
+	                   "    namespace: a.b\n",
+	         "gateway.yaml:9: controlPlane.istiod.namespace: must be a DNS label"},
+		{HEAD DOOR "controlPlane:\n  address: a:1\n  type: istiod\n  istiod:\n"
+	                   "    {namespace: a, serviceAccount: b, labels: {c: 1}}\n",
+	         "gateway.yaml:9: controlPlane.istiod.labels.c: must be a string"},
 		{HEAD DOOR "metrics: {address: 0.0.0.0}\n",
 	         "gateway.yaml:5: metrics.port: is missing"},
 		{HEAD DOOR "x: {\n", "gateway.yaml:"},
@@ -206,6 +235,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_every_field_and_its_default),
 		cmocka_unit_test(describes_a_table),
+		cmocka_unit_test(an_istiod_is_told_who_the_gateway_is),
 		cmocka_unit_test(says_file_line_and_key_of_what_is_wrong),
 		cmocka_unit_test(tells_what_only_a_restart_changes),
 	};

@@ -21,7 +21,8 @@ enum {
 	EW_CONFIG_TEXT_MAX = 64 << 20,
 	EW_CONFIG_WORKERS_MAX = 256,
 	EW_CONFIG_LISTENERS_MAX = 64,
-	EW_CONFIG_RANGES_MAX = 4096
+	EW_CONFIG_RANGES_MAX = 4096,
+	EW_CONFIG_LABELS_MAX = 64
 };
 
 enum ew_door {
@@ -56,6 +57,16 @@ struct ew_network_config {
 	size_t n_gateways;
 };
 
+/* Who the gateway is to an istiod. */
+struct ew_istiod_config {
+	char *namespace_; /* owned, as all texts; NULL: the control plane is no istiod */
+	char *account;    /* its service account */
+	char *trust_domain;
+	char *domain;   /* DNS domain of the cluster */
+	char *mesh_id;  /* "": not said */
+	json_t *labels; /* of its pods, an object of texts in tree; may be NULL */
+};
+
 struct ew_control_plane_config {
 	char *address; /* owned; NULL: none, the file has the routes */
 	char *trust_file;
@@ -63,6 +74,7 @@ struct ew_control_plane_config {
 	char *cluster;
 	char *name;
 	char *type; /* "fedwayd" or "istiod" */
+	struct ew_istiod_config istiod;
 };
 
 struct ew_config {
