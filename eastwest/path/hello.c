@@ -299,6 +299,9 @@ static enum ew_hello_result read_whole(const struct ew_hello_reader *reader, con
                                        size_t end, struct ew_hello *hello)
 {
 	struct cursor c = {.data = data, .left = reader->whole};
+	/* a larger one may come in one read and would else depend on the buffer of the moment */
+	if (end > EW_HELLO_MAX)
+		return bad(hello, EW_ALERT_HANDSHAKE_FAILURE, "the hello is too large");
 	take(&c, NULL, MESSAGE_HEADER);
 	enum ew_hello_result result = read_message(&c, hello);
 	hello->len = (uint32_t)end;

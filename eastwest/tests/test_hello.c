@@ -135,16 +135,18 @@ static void refuses_larger_hellos(void **state)
 	static struct hello_bytes bytes;
 	static struct hello_bytes message;
 	static struct hello_bytes extensions;
-	static uint8_t padding[60000];
+	static uint8_t padding[19500];
 	put_extension(&extensions, 21, padding, sizeof(padding));
 	put_message(&message, &extensions);
-	bytes.len = 0;
-	message.len = 20000;
 	put_records(&bytes, &message, 2);
-	struct ew_hello_reader again = {0};
-	assert_true(bytes.len >= EW_HELLO_MAX);
-	assert_int_equal(ew_hello_read(&again, bytes.data, EW_HELLO_MAX, &hello), EW_HELLO_BAD);
-	assert_int_equal(hello.alert, EW_ALERT_HANDSHAKE_FAILURE);
+	assert_true(bytes.len > EW_HELLO_MAX);
+	/* whether it comes in two reads or in one */
+	const size_t lens[] = {EW_HELLO_MAX, bytes.len};
+	for (size_t i = 0; i < N_ELEMS(lens); i++) {
+		struct ew_hello_reader again = {0};
+		assert_int_equal(ew_hello_read(&again, bytes.data, lens[i], &hello), EW_HELLO_BAD);
+		assert_int_equal(hello.alert, EW_ALERT_HANDSHAKE_FAILURE);
+	}
 }
 
 static void tells_other_protocols_by_their_first_bytes(void **state)
