@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/macros.h"
 #include "table/table_priv.h"
 
 /* An endpoint on its way into a route. */
@@ -99,7 +100,9 @@ static struct ew_route *fill(const struct draft *drafts, size_t n, struct str sn
 		bytes[sni_at + i] =
 			(char)(sni.ptr[i] >= 'A' && sni.ptr[i] <= 'Z' ? sni.ptr[i] - 'A' + 'a'
 		                                                      : sni.ptr[i]);
+	static _Atomic uint64_t last_id;
 	route->refs = 1;
+	route->id = atomic_fetch_add_explicit(&last_id, 1, memory_order_relaxed) + 1;
 	route->groups = groups;
 	route->endpoints = endpoints;
 	route->sni = bytes + sni_at;
@@ -132,18 +135,49 @@ static bool set_weights(struct ew_route *route, const struct ew_route_spec *spec
 	return true;
 }
 
-bool ew_route_create(const struct ew_route_spec *spec, struct ew_names *names,
-                     struct ew_route **ret_route, struct err *err)
+static bool check_policy(const struct ew_route_spec *spec, struct err *err)
 {
-	struct str sni = spec->sni;
-	if (sni.len > 1 && sni.ptr[sni.len - 1] == '.')
-		sni.len--;
+	const struct ew_outlier_policy *outlier = &spec->policy.outlier;
+	const struct {
+		const char *field;
+		uint32_t value;
+		uint32_t min;
+		uint32_t max;
+	} rows[] = {
+		{"connectTimeout", spec->connect_ms, 0, EW_TIMEOUT_MAX_MS},
+		{"idleTimeout", spec->idle_ms, 0, EW_TIMEOUT_MAX_MS},
+		{"minHealthPercent", spec->policy.panic_percent, 0, 100},
+		{"interval", outlier->interval_ms, outlier->consecutive > 0, EW_TIMEOUT_MAX_MS},
+		{"baseEjectionTime", outlier->base_ms, 0, EW_TIMEOUT_MAX_MS},
+		{"maxEjectionPercent", outlier->max_percent, 0, 100},
+	};
+	for (size_t i = 0; i < N_ELEMS(rows); i++) {
+		if (rows[i].value < rows[i].min || rows[i].value > rows[i].max)
+			return err_set(err, ERR_INVALID, "%s: must be %u to %u", rows[i].field,
+			               rows[i].min, rows[i].max);
+	}
+	return true;
+}
+
+static bool check_spec(const struct ew_route_spec *spec, struct str sni, struct err *err)
+{
 	if (sni.len == 0 || sni.len > EW_NAME_LEN_MAX)
 		return err_set(err, ERR_INVALID, "sni: must have 1 to %d characters",
 		               EW_NAME_LEN_MAX);
 	if (spec->n_endpoints > EW_ROUTE_ENDPOINTS_MAX)
 		return err_set(err, ERR_TOO_LARGE, "endpoints: more than %d",
 		               EW_ROUTE_ENDPOINTS_MAX);
+	return check_policy(spec, err);
+}
+
+bool ew_route_create(const struct ew_route_spec *spec, struct ew_names *names,
+                     struct ew_route **ret_route, struct err *err)
+{
+	struct str sni = spec->sni;
+	if (sni.len > 1 && sni.ptr[sni.len - 1] == '.')
+		sni.len--;
+	if (!check_spec(spec, sni, err))
+		return false;
 	struct draft *drafts = xcalloc(spec->n_endpoints + 1, sizeof(*drafts));
 	bool ok = true;
 	for (size_t i = 0; ok && i < spec->n_endpoints; i++) {
@@ -156,6 +190,9 @@ bool ew_route_create(const struct ew_route_spec *spec, struct ew_names *names,
 		struct ew_route *route = fill(drafts, spec->n_endpoints, sni);
 		route->exposed = spec->exposed;
 		route->weighted = spec->weighted;
+		route->connect_ms = spec->connect_ms;
+		route->idle_ms = spec->idle_ms;
+		route->policy = spec->policy;
 		ok = set_weights(route, spec, names, err) || err_wrap(err, "localityWeights");
 		if (ok)
 			*ret_route = route;

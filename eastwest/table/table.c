@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The hash is open addressing with linear probing, at most half full; it holds pointers to routes,
- * and each route its own hash, so that a lookup compares text only with the right one.
+ * Which page a name is in, the low bits of its hash say.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -29,43 +28,21 @@ void ew_table_unref(struct ew_table *table)
 {
 	if (table == NULL || atomic_fetch_sub_explicit(&table->refs, 1, memory_order_acq_rel) > 1)
 		return;
-	for (uint32_t i = 0; i < table->n_routes; i++)
-		ew_route_unref(table->routes[i]);
+	for (uint32_t i = 0; i < table->n_pages; i++)
+		ew_page_unref(table->pages[i]);
 	for (uint32_t i = 0; i < table->n_networks; i++)
 		ew_network_unref(table->networks[i]);
-	free(table->routes);
+	free(table->pages);
+	free(table->first);
 	free(table->networks);
-	free(table->slots);
 	ew_names_unref(table->names);
 	free(table);
-}
-
-void ew_table_index(struct ew_table *table)
-{
-	uint32_t n = 16;
-	while (n < 2 * table->n_routes)
-		n *= 2;
-	table->slots = xcalloc(n, sizeof(*table->slots));
-	table->mask = n - 1;
-	for (uint32_t i = 0; i < table->n_routes; i++) {
-		uint32_t at = table->routes[i]->hash & table->mask;
-		while (table->slots[at] != NULL)
-			at = (at + 1) & table->mask;
-		table->slots[at] = table->routes[i];
-	}
 }
 
 const struct ew_route *ew_table_find(const struct ew_table *table, struct str sni)
 {
 	uint32_t hash = ew_table_hash(sni);
-	for (uint32_t at = hash & table->mask; table->slots[at] != NULL;
-	     at = (at + 1) & table->mask) {
-		const struct ew_route *route = table->slots[at];
-		if (route->hash == hash && route->sni_len == sni.len &&
-		    memcmp(route->sni, sni.ptr, sni.len) == 0)
-			return route;
-	}
-	return NULL;
+	return ew_page_find(table->pages[hash & (table->n_pages - 1)], hash, sni);
 }
 
 /* outbound_.PORT_._.HOST for outbound_.PORT_.SUBSET_.HOST: a DestinationRule adds names with a
@@ -92,30 +69,51 @@ bool ew_table_has_other_subset(const struct ew_table *table, struct str sni)
 	return ew_table_find(table, str_make(plain, head + tail)) != NULL;
 }
 
-const struct ew_network *ew_table_network(const struct ew_table *table, uint16_t name)
+uint32_t ew_table_network_place(struct ew_network *const *networks, uint32_t n, uint16_t name)
 {
 	uint32_t low = 0;
-	uint32_t high = table->n_networks;
+	uint32_t high = n;
 	while (low < high) {
 		uint32_t mid = low + (high - low) / 2;
-		if (table->networks[mid]->name == name)
-			return table->networks[mid];
-		if (table->networks[mid]->name < name)
+		if (networks[mid]->name < name)
 			low = mid + 1;
 		else
 			high = mid;
 	}
-	return NULL;
+	return low;
+}
+
+const struct ew_network *ew_table_network(const struct ew_table *table, uint16_t name)
+{
+	uint32_t at = ew_table_network_place(table->networks, table->n_networks, name);
+	bool found = at < table->n_networks && table->networks[at]->name == name;
+	return found ? table->networks[at] : NULL;
 }
 
 uint32_t ew_table_n_routes(const struct ew_table *table)
 {
-	return table->n_routes;
+	return table->first[table->n_pages];
+}
+
+/* The page that route i is in: the last one that begins at or before it. */
+static uint32_t page_of(const struct ew_table *table, uint32_t i)
+{
+	uint32_t low = 0;
+	uint32_t high = table->n_pages;
+	while (high - low > 1) {
+		uint32_t mid = low + (high - low) / 2;
+		if (table->first[mid] <= i)
+			low = mid;
+		else
+			high = mid;
+	}
+	return low;
 }
 
 const struct ew_route *ew_table_route_at(const struct ew_table *table, uint32_t i)
 {
-	return table->routes[i];
+	uint32_t page = page_of(table, i);
+	return table->pages[page]->routes[i - table->first[page]];
 }
 
 uint32_t ew_table_n_networks(const struct ew_table *table)
@@ -148,14 +146,18 @@ uint64_t ew_table_version(const struct ew_table *table)
 	return table->version;
 }
 
+uint64_t ew_table_networks_version(const struct ew_table *table)
+{
+	return table->networks_version;
+}
+
 size_t ew_table_memory(const struct ew_table *table)
 {
-	size_t total = sizeof(*table) + (table->mask + 1) * sizeof(*table->slots) +
-	               table->n_routes * sizeof(*table->routes);
-	for (uint32_t i = 0; i < table->n_routes; i++) {
-		const struct ew_route *route = table->routes[i];
-		total += sizeof(*route) + route->n_groups * sizeof(*route->groups) +
-		         route->n_endpoints * sizeof(*route->endpoints) + route->sni_len + 1u;
+	size_t total = sizeof(*table) + table->n_pages * sizeof(*table->pages);
+	for (uint32_t i = 0; i < table->n_pages; i++) {
+		const struct ew_page *page = table->pages[i];
+		total += sizeof(*page) + page->bytes + page->cap * sizeof(*page->routes) +
+		         (page->mask + 1) * sizeof(*page->slots);
 	}
 	for (uint32_t i = 0; i < table->n_networks; i++)
 		total += sizeof(struct ew_network) +

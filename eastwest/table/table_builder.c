@@ -1,57 +1,58 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A builder keeps routes and networks in two maps of references; finish turns them into arrays.
- * What it began with is shared with the old table until replaced.
+ * A builder begins with the old table's pages and copies one when it first changes something in it.
+ * So the cost of a successor is in the number of pages, not of routes; only when routes have become
+ * too many for their pages are all put into twice as many.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
-#include "base/map.h"
 #include "table/table_priv.h"
 
 struct ew_table_builder {
 	struct ew_names *names;
 	struct ew_health_registry *registry; /* borrowed */
-	struct map routes;                   /* lower-case name to struct ew_route */
-	struct map networks;                 /* name to struct ew_network */
+	uint32_t n_routes;
+	uint32_t n_pages;
+	struct ew_page **pages;       /* one reference each */
+	bool *own;                    /* of each page: made here, may be written */
+	struct ew_network **networks; /* in order of name, one reference each */
+	uint32_t n_networks;
+	uint64_t networks_version; /* 0: changed here */
 	uint16_t own_network;
 	uint16_t own_cluster;
 };
-
-static void drop_route(void *route)
-{
-	ew_route_unref(route);
-}
-
-static void drop_network(void *network)
-{
-	ew_network_unref(network);
-}
-
-static void put_route(struct ew_table_builder *builder, struct ew_route *route)
-{
-	ew_route_unref(map_set(&builder->routes, str_make(route->sni, route->sni_len), route));
-}
-
-static void put_network(struct ew_table_builder *builder, struct ew_network *network)
-{
-	struct str name = str_from(ew_names_text(builder->names, network->name));
-	ew_network_unref(map_set(&builder->networks, name, network));
-}
 
 static void begin_with(struct ew_table_builder *builder, const struct ew_table *old)
 {
 	builder->names = ew_names_ref(old->names);
 	builder->own_network = old->own_network;
 	builder->own_cluster = old->own_cluster;
-	for (uint32_t i = 0; i < old->n_routes; i++) {
-		atomic_fetch_add_explicit(&old->routes[i]->refs, 1, memory_order_relaxed);
-		put_route(builder, old->routes[i]);
-	}
+	builder->n_routes = ew_table_n_routes(old);
+	builder->n_pages = old->n_pages;
+	builder->pages = xcalloc(old->n_pages, sizeof(*builder->pages));
+	builder->own = xcalloc(old->n_pages, sizeof(*builder->own));
+	for (uint32_t i = 0; i < old->n_pages; i++)
+		builder->pages[i] = ew_page_ref(old->pages[i]);
+	builder->n_networks = old->n_networks;
+	builder->networks_version = old->networks_version;
+	builder->networks = xcalloc(EW_NETWORKS_MAX, sizeof(*builder->networks));
 	for (uint32_t i = 0; i < old->n_networks; i++) {
+		builder->networks[i] = old->networks[i];
 		atomic_fetch_add_explicit(&old->networks[i]->refs, 1, memory_order_relaxed);
-		put_network(builder, old->networks[i]);
 	}
+}
+
+static void begin_empty(struct ew_table_builder *builder)
+{
+	builder->names = ew_names_create();
+	builder->n_pages = 1;
+	builder->pages = xcalloc(1, sizeof(*builder->pages));
+	builder->own = xcalloc(1, sizeof(*builder->own));
+	builder->pages[0] = ew_page_create();
+	builder->own[0] = true;
+	builder->networks = xcalloc(EW_NETWORKS_MAX, sizeof(*builder->networks));
 }
 
 struct ew_table_builder *ew_table_builder_create(const struct ew_table *old,
@@ -62,7 +63,7 @@ struct ew_table_builder *ew_table_builder_create(const struct ew_table *old,
 	if (old != NULL)
 		begin_with(builder, old);
 	else
-		builder->names = ew_names_create();
+		begin_empty(builder);
 	return builder;
 }
 
@@ -70,10 +71,66 @@ void ew_table_builder_destroy(struct ew_table_builder *builder)
 {
 	if (builder == NULL)
 		return;
-	map_fini(&builder->routes, drop_route);
-	map_fini(&builder->networks, drop_network);
+	for (uint32_t i = 0; i < builder->n_pages; i++)
+		ew_page_unref(builder->pages[i]);
+	for (uint32_t i = 0; i < builder->n_networks; i++)
+		ew_network_unref(builder->networks[i]);
+	free(builder->pages);
+	free(builder->own);
+	free(builder->networks);
 	ew_names_unref(builder->names);
 	free(builder);
+}
+
+/* --- routes ----------------------------------------------------------------------------------- */
+
+/* The page of a hash, to be written. */
+static struct ew_page *page_to_write(struct ew_table_builder *builder, uint32_t hash)
+{
+	uint32_t i = hash & (builder->n_pages - 1);
+	if (!builder->own[i]) {
+		struct ew_page *old = builder->pages[i];
+		builder->pages[i] = ew_page_copy(old);
+		builder->own[i] = true;
+		ew_page_unref(old);
+	}
+	return builder->pages[i];
+}
+
+static const struct ew_route *find_route(const struct ew_table_builder *builder, struct str sni)
+{
+	uint32_t hash = ew_table_hash(sni);
+	return ew_page_find(builder->pages[hash & (builder->n_pages - 1)], hash, sni);
+}
+
+/* All routes into twice as many pages. */
+static void spread(struct ew_table_builder *builder)
+{
+	uint32_t n_old = builder->n_pages;
+	struct ew_page **old = builder->pages;
+	builder->n_pages *= 2;
+	builder->pages = xcalloc(builder->n_pages, sizeof(struct ew_page *));
+	builder->own = xrealloc(builder->own, builder->n_pages * sizeof(*builder->own));
+	for (uint32_t i = 0; i < builder->n_pages; i++) {
+		builder->pages[i] = ew_page_create();
+		builder->own[i] = true;
+	}
+	for (uint32_t i = 0; i < n_old; i++) {
+		for (uint32_t k = 0; k < old[i]->n; k++) {
+			struct ew_route *route = old[i]->routes[k];
+			atomic_fetch_add_explicit(&route->refs, 1, memory_order_relaxed);
+			ew_page_put(builder->pages[route->hash & (builder->n_pages - 1)], route);
+		}
+		ew_page_unref(old[i]);
+	}
+	free(old);
+}
+
+static void put_route(struct ew_table_builder *builder, struct ew_route *route)
+{
+	if (builder->n_routes >= builder->n_pages * EW_PAGE_ROUTES)
+		spread(builder);
+	builder->n_routes += ew_page_put(page_to_write(builder, route->hash), route);
 }
 
 bool ew_table_builder_set_self(struct ew_table_builder *builder, struct str network,
@@ -96,8 +153,8 @@ bool ew_table_builder_set_route(struct ew_table_builder *builder, const struct e
 	struct ew_route *route;
 	if (!ew_route_create(spec, builder->names, &route, err))
 		return false;
-	struct str key = str_make(route->sni, route->sni_len);
-	if (map_find(&builder->routes, key) == NULL && map_len(&builder->routes) >= EW_ROUTES_MAX) {
+	const struct ew_route *old = find_route(builder, str_make(route->sni, route->sni_len));
+	if (old == NULL && builder->n_routes >= EW_ROUTES_MAX) {
 		ew_route_unref(route);
 		return err_set(err, ERR_TOO_LARGE, "more than %d routes", EW_ROUTES_MAX);
 	}
@@ -107,13 +164,18 @@ bool ew_table_builder_set_route(struct ew_table_builder *builder, const struct e
 
 void ew_table_builder_remove_route(struct ew_table_builder *builder, struct str sni)
 {
-	ew_route_unref(map_remove(&builder->routes, sni));
+	uint32_t hash = ew_table_hash(sni);
+	if (find_route(builder, sni) == NULL)
+		return;
+	builder->n_routes -= ew_page_remove(page_to_write(builder, hash), hash, sni);
 }
 
 bool ew_table_builder_has_route(const struct ew_table_builder *builder, struct str sni)
 {
-	return map_find(&builder->routes, sni) != NULL;
+	return find_route(builder, sni) != NULL;
 }
+
+/* --- networks --------------------------------------------------------------------------------- */
 
 static bool fill_gateway(struct ew_table_builder *builder, const struct ew_gateway_spec *spec,
                          struct ew_gateway *gateway, struct err *err)
@@ -131,6 +193,29 @@ static bool fill_gateway(struct ew_table_builder *builder, const struct ew_gatew
 	return true;
 }
 
+/* Takes over a reference. */
+static void put_network(struct ew_table_builder *builder, struct ew_network *network)
+{
+	uint32_t n = builder->n_networks;
+	uint32_t at = ew_table_network_place(builder->networks, n, network->name);
+	struct ew_network **place = &builder->networks[at];
+	builder->networks_version = 0;
+	if (at < n && (*place)->name == network->name) {
+		ew_network_unref(*place);
+	} else {
+		memmove(place + 1, place, (n - at) * sizeof(*place));
+		builder->n_networks++;
+	}
+	*place = network;
+}
+
+static bool has_network(const struct ew_table_builder *builder, uint16_t name)
+{
+	uint32_t n = builder->n_networks;
+	uint32_t at = ew_table_network_place(builder->networks, n, name);
+	return at < n && builder->networks[at]->name == name;
+}
+
 bool ew_table_builder_set_network(struct ew_table_builder *builder, struct str name,
                                   const struct ew_gateway_spec *gateways, size_t n, struct err *err)
 {
@@ -142,8 +227,7 @@ bool ew_table_builder_set_network(struct ew_table_builder *builder, struct str n
 		               EW_NETWORK_GATEWAYS_MAX);
 	if (!ew_names_add(builder->names, name, &id, err))
 		return err_wrap(err, "name");
-	if (map_find(&builder->networks, name) == NULL &&
-	    map_len(&builder->networks) >= EW_NETWORKS_MAX)
+	if (!has_network(builder, id) && builder->n_networks >= EW_NETWORKS_MAX)
 		return err_set(err, ERR_TOO_LARGE, "more than %d networks", EW_NETWORKS_MAX);
 	struct ew_network *network = xcalloc(1, sizeof(*network));
 	network->refs = 1;
@@ -162,14 +246,25 @@ bool ew_table_builder_set_network(struct ew_table_builder *builder, struct str n
 
 void ew_table_builder_remove_network(struct ew_table_builder *builder, struct str name)
 {
-	ew_network_unref(map_remove(&builder->networks, name));
+	uint16_t id = ew_names_find(builder->names, name);
+	if (!has_network(builder, id))
+		return;
+	uint32_t at = ew_table_network_place(builder->networks, builder->n_networks, id);
+	struct ew_network **place = &builder->networks[at];
+	ew_network_unref(*place);
+	builder->n_networks--;
+	builder->networks_version = 0;
+	memmove(place, place + 1, (builder->n_networks - at) * sizeof(*place));
 }
 
-static int by_name(const void *a, const void *b)
+/* --- the table -------------------------------------------------------------------------------- */
+
+static uint32_t *count_pages(const struct ew_table_builder *builder)
 {
-	const struct ew_network *x = *(struct ew_network *const *)a;
-	const struct ew_network *y = *(struct ew_network *const *)b;
-	return x->name < y->name ? -1 : x->name > y->name;
+	uint32_t *first = xcalloc(builder->n_pages + 1, sizeof(*first));
+	for (uint32_t i = 0; i < builder->n_pages; i++)
+		first[i + 1] = first[i] + builder->pages[i]->n;
+	return first;
 }
 
 struct ew_table *ew_table_builder_finish(struct ew_table_builder *builder)
@@ -178,21 +273,18 @@ struct ew_table *ew_table_builder_finish(struct ew_table_builder *builder)
 	struct ew_table *table = xcalloc(1, sizeof(*table));
 	table->refs = 1;
 	table->version = atomic_fetch_add(&last_version, 1) + 1;
+	table->networks_version =
+		builder->networks_version != 0 ? builder->networks_version : table->version;
 	table->names = builder->names;
-	builder->names = NULL;
 	table->own_network = builder->own_network;
 	table->own_cluster = builder->own_cluster;
-	table->routes = xcalloc(map_len(&builder->routes) + 1, sizeof(*table->routes));
-	map_for_each (it, &builder->routes)
-		table->routes[table->n_routes++] = map_value(it);
-	table->networks = xcalloc(map_len(&builder->networks) + 1, sizeof(*table->networks));
-	map_for_each (it, &builder->networks)
-		table->networks[table->n_networks++] = map_value(it);
-	qsort(table->networks, table->n_networks, sizeof(struct ew_network *), by_name);
-	/* the references are the table's now */
-	map_fini(&builder->routes, NULL);
-	map_fini(&builder->networks, NULL);
-	ew_table_builder_destroy(builder);
-	ew_table_index(table);
+	table->n_pages = builder->n_pages;
+	table->first = count_pages(builder);
+	table->pages = builder->pages;
+	table->n_networks = builder->n_networks;
+	table->networks =
+		xrealloc(builder->networks, (builder->n_networks + 1) * sizeof(*table->networks));
+	free(builder->own);
+	free(builder);
 	return table;
 }

@@ -5,24 +5,25 @@
 #pragma once
 
 #include "eastwest/table.h"
+#include "table/page.h"
 
 struct ew_table {
 	_Atomic uint32_t refs;
 	uint64_t version;
+	uint64_t networks_version;
 	struct ew_names *names; /* shared */
 	uint16_t own_network;
 	uint16_t own_cluster;
-	uint32_t n_routes;
 	uint32_t n_networks;
-	uint32_t mask;                /* slots less one, a power of two less one */
-	struct ew_route **slots;      /* owned array, borrowed routes */
-	struct ew_route **routes;     /* owned array, one reference each */
+	uint32_t n_pages;             /* a power of two */
+	struct ew_page **pages;       /* owned array, one reference each */
+	uint32_t *first;              /* owned: routes before each page; one more at the end */
 	struct ew_network **networks; /* owned array in order of name, one reference each */
 };
 
 uint32_t ew_table_hash(struct str sni);
-/* Makes slots from routes. */
-void ew_table_index(struct ew_table *table);
+/* Where a network is in an array of them by name, or would be. */
+uint32_t ew_table_network_place(struct ew_network *const *networks, uint32_t n, uint16_t name);
 
 /* One allocation: route, groups, endpoints, name. Names are added to names. */
 MUST_CHECK

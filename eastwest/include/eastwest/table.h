@@ -6,8 +6,11 @@
  * between a table and its successor, so that a change of one service costs one route. The same
  * builder serves the configuration file and xDS.
  *
- *   table ── hash(sni) ──▶ route ──▶ groups (priority, locality, weight) ──▶ endpoints
+ *   table ── hash(sni) ──▶ page ──▶ route ──▶ groups (priority, locality, weight) ──▶ endpoints
  *     └───── network name ─▶ network ──▶ gateways (cluster, address, weight, mark, health)
+ *
+ * Routes lie in pages of about 128, shared as well: a successor with one other route copies a list
+ * of pages and one page.
  *
  * Size: a route with two endpoints takes less than 512 bytes.
  */
@@ -29,6 +32,7 @@ enum {
 	EW_PRIORITIES_MAX = 128, /* Envoy's own limit */
 	EW_WEIGHT_MAX = 1 << 20,
 	EW_NETWORKS_MAX = 4096,
+	EW_TIMEOUT_MAX_MS = 24 * 3600 * 1000, /* of all times of a policy */
 	EW_NETWORK_GATEWAYS_MAX = 1024
 };
 
@@ -52,15 +56,43 @@ struct ew_group {
 	uint32_t weight; /* weighted routes only; 0: never chosen */
 };
 
+enum ew_lb {
+	EW_LB_ROUND_ROBIN, /* evenly spread turns */
+	EW_LB_LEAST_CONNECTIONS,
+	EW_LB_RANDOM,
+	EW_LB_SOURCE_IP /* a client keeps its endpoint */
+};
+
+/* An endpoint that cannot be reached is left out for a while. Envoy's arithmetic: table/outlier.h.
+ */
+struct ew_outlier_policy {
+	uint32_t consecutive; /* failed connects in a row; 0: never */
+	uint32_t interval_ms; /* of looking whether it may come back; > 0 if consecutive is */
+	uint32_t base_ms;     /* how long, times how often it was */
+	uint32_t max_percent; /* of the route's endpoints at a time */
+};
+
+/* What a DestinationRule says of choosing endpoints. Zeroed: the defaults. */
+struct ew_policy {
+	enum ew_lb lb;
+	uint32_t max_connections; /* of all workers together; 0: no limit */
+	uint32_t panic_percent;   /* a priority with less of it healthy uses all of it; 0: never */
+	struct ew_outlier_policy outlier;
+};
+
 struct ew_route {
 	_Atomic uint32_t refs;
 	uint32_t hash;
+	uint64_t id;          /* no other route of the process has it */
 	uint32_t n_groups;    /* in order of priority */
 	uint32_t n_endpoints; /* in order of groups */
 	uint8_t n_priorities; /* highest + 1 */
 	bool exposed;
 	bool weighted; /* group weights count (distribute) */
 	uint8_t sni_len;
+	uint32_t connect_ms; /* 0: the gateway's own time */
+	uint32_t idle_ms;    /* 0: the gateway's own time */
+	struct ew_policy policy;
 	const struct ew_group *groups;
 	const struct ew_endpoint *endpoints;
 	const char *sni; /* NUL-terminated */
@@ -103,6 +135,8 @@ const char *ew_table_own_network(const struct ew_table *table);
 const char *ew_table_own_cluster(const struct ew_table *table);
 /* Different for every table of a process. */
 uint64_t ew_table_version(const struct ew_table *table);
+/* Different whenever networks or their gateways may differ. */
+uint64_t ew_table_networks_version(const struct ew_table *table);
 /* Heap bytes of routes, hash and networks. */
 size_t ew_table_memory(const struct ew_table *table);
 
@@ -132,6 +166,9 @@ struct ew_route_spec {
 	bool weighted;
 	const struct ew_group_weight *weights; /* of a weighted route */
 	size_t n_weights;
+	uint32_t connect_ms; /* 0 to EW_TIMEOUT_MAX_MS, as the other times */
+	uint32_t idle_ms;
+	struct ew_policy policy;
 };
 
 struct ew_gateway_spec {
