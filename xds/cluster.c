@@ -5,11 +5,18 @@
 #include "name_priv.h"
 #include "pbc_priv.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
 #include "xds/message.h"
 #include "xds/proto/cluster.pb-c.h"
+
+enum {
+	IDLE_TEXT_MAX = 16,
+	FAILURES_DEFAULT = 5, /* Envoy's, of each kind */
+	PANIC_DEFAULT = 50
+};
 
 static const Envoy__Cluster__LbPolicy policies[] = {
 	[XDS_LB_ROUND_ROBIN] = ENVOY__CLUSTER__LB_POLICY__ROUND_ROBIN,
@@ -61,8 +68,13 @@ static struct xds_resource *add_fixed(Envoy__Cluster *msg, struct err *err)
 static struct xds_resource *add_metadata(const struct xds_cluster *cluster, Envoy__Cluster *msg,
                                          struct err *err)
 {
-	struct metadata_item items[3] = {{.key = "exposed", .flag = cluster->exposed}};
+	struct metadata_item items[4] = {{.key = "exposed", .flag = cluster->exposed}};
+	char idle[IDLE_TEXT_MAX];
 	size_t n = 1;
+	if (cluster->idle_timeout_ms > 0) {
+		snprintf(idle, sizeof(idle), "%ums", cluster->idle_timeout_ms);
+		items[n++] = (struct metadata_item){.key = "idle_timeout", .text = idle};
+	}
 	if (cluster->port_name != NULL)
 		items[n++] = (struct metadata_item){.key = "port_name", .text = cluster->port_name};
 	if (cluster->service != NULL)
@@ -153,45 +165,114 @@ static uint32_t value_or(const Google__UInt32Value *value, uint32_t dflt)
 	return value != NULL ? value->value : dflt;
 }
 
-static enum xds_lb read_policy(const Envoy__Cluster *msg)
+static bool read_lb(const Envoy__Cluster *msg, enum xds_lb *ret_lb, struct err *err)
 {
-	if (msg->lb_policy == ENVOY__CLUSTER__LB_POLICY__RING_HASH)
-		return XDS_LB_SOURCE_IP;
-	for (size_t i = 0; i < N_ELEMS(policies); i++) {
-		if (msg->lb_policy == policies[i])
-			return (enum xds_lb)i;
+	if (msg->lb_policy == ENVOY__CLUSTER__LB_POLICY__RING_HASH) {
+		*ret_lb = XDS_LB_SOURCE_IP;
+		return true;
 	}
-	return XDS_LB_ROUND_ROBIN;
+	for (size_t i = 0; i < N_ELEMS(policies); i++) {
+		if (msg->lb_policy != policies[i])
+			continue;
+		*ret_lb = (enum xds_lb)i;
+		return true;
+	}
+	return err_set(err, ERR_INVALID,
+	               "lb_policy: %d is none of ROUND_ROBIN, LEAST_REQUEST, RANDOM, RING_HASH, "
+	               "MAGLEV",
+	               (int)msg->lb_policy);
 }
 
-static void read_outlier(const Envoy__OutlierDetection *msg, struct xds_outlier *outlier)
+/* A kind of failure that is enforced makes the limit as low as its own. */
+static void lower_limit(const Google__UInt32Value *failures, uint32_t dflt, uint32_t enforcing,
+                        uint32_t *limit)
 {
-	outlier->consecutive = value_or(msg->consecutive_5xx, 5);
+	uint32_t value = value_or(failures, dflt);
+	if (enforcing > 0 && value > 0 && (*limit == 0 || value < *limit))
+		*limit = value;
+}
+
+static bool read_outlier(const Envoy__OutlierDetection *msg, struct xds_outlier *outlier,
+                         struct err *err)
+{
 	outlier->interval_ms = msg->interval != NULL ? pbc_ms(msg->interval) : 10000;
 	outlier->base_ejection_ms =
 		msg->base_ejection_time != NULL ? pbc_ms(msg->base_ejection_time) : 30000;
 	outlier->max_ejection_percent = value_or(msg->max_ejection_percent, 10);
+	if (msg->split_external_local_origin_errors) {
+		lower_limit(msg->consecutive_local_origin_failure, FAILURES_DEFAULT,
+		            value_or(msg->enforcing_consecutive_local_origin_failure, 100),
+		            &outlier->consecutive);
+	} else {
+		lower_limit(msg->consecutive_5xx, FAILURES_DEFAULT,
+		            value_or(msg->enforcing_consecutive_5xx, 100), &outlier->consecutive);
+		lower_limit(msg->consecutive_gateway_failure, FAILURES_DEFAULT,
+		            value_or(msg->enforcing_consecutive_gateway_failure, 0),
+		            &outlier->consecutive);
+	}
+	if (outlier->interval_ms == 0)
+		return err_set(err, ERR_INVALID, "outlier_detection.interval: must be over 0");
+	if (outlier->max_ejection_percent > 100)
+		return err_set(err, ERR_INVALID,
+		               "outlier_detection.max_ejection_percent: must be 0 to 100");
+	return true;
 }
 
-static void read_policies(const Envoy__Cluster *msg, struct xds_cluster *cluster)
+/* Percents are whole ones here, as in a DestinationRule. */
+static bool read_common(const Envoy__CommonLbConfig *common, struct xds_cluster *cluster,
+                        struct err *err)
 {
-	cluster->lb = read_policy(msg);
-	cluster->connect_timeout_ms = pbc_ms(msg->connect_timeout);
-	const Envoy__CommonLbConfig *common = msg->common_lb_config;
-	cluster->weighted = common != NULL && common->locality_weighted_lb_config != NULL;
-	cluster->panic_percent = 50; /* Envoy's default */
-	if (common != NULL && common->healthy_panic_threshold != NULL) {
-		double percent = common->healthy_panic_threshold->value;
-		cluster->panic_percent = percent > 0 && percent <= 100 ? (uint32_t)percent : 0;
+	cluster->panic_percent = PANIC_DEFAULT;
+	if (common == NULL)
+		return true;
+	cluster->weighted = common->locality_weighted_lb_config != NULL;
+	if (common->healthy_panic_threshold == NULL)
+		return true;
+	double percent = common->healthy_panic_threshold->value;
+	if (!(percent >= 0 && percent <= 100))
+		return err_set(err, ERR_INVALID, "healthy_panic_threshold: must be 0 to 100");
+	cluster->panic_percent = (uint32_t)percent;
+	return true;
+}
+
+/* Envoy's DEFAULT priority is the one that connections have. */
+static void read_limits(const Envoy__CircuitBreakers *breakers, struct xds_cluster *cluster)
+{
+	for (size_t i = 0; breakers != NULL && i < breakers->n_thresholds; i++) {
+		const Envoy__CircuitBreakers__Thresholds *limits = breakers->thresholds[i];
+		if (limits->priority == 0)
+			cluster->max_connections = value_or(limits->max_connections, UINT32_MAX);
 	}
-	const Envoy__CircuitBreakers *breakers = msg->circuit_breakers;
-	if (breakers != NULL && breakers->n_thresholds > 0)
-		cluster->max_connections =
-			value_or(breakers->thresholds[0]->max_connections, UINT32_MAX);
 	if (cluster->max_connections == UINT32_MAX)
 		cluster->max_connections = 0;
-	if (msg->outlier_detection != NULL)
-		read_outlier(msg->outlier_detection, &cluster->outlier);
+}
+
+static bool read_policies(const Envoy__Cluster *msg, struct xds_cluster *cluster, struct err *err)
+{
+	cluster->connect_timeout_ms = pbc_ms(msg->connect_timeout);
+	read_limits(msg->circuit_breakers, cluster);
+	return read_lb(msg, &cluster->lb, err) &&
+	       read_common(msg->common_lb_config, cluster, err) &&
+	       (msg->outlier_detection == NULL ||
+	        read_outlier(msg->outlier_detection, &cluster->outlier, err));
+}
+
+static bool read_metadata(const Envoy__Cluster *msg, struct xds_cluster *cluster, struct err *err)
+{
+	Google__Struct *ours = NULL;
+	uint64_t idle_ms = 0;
+	if (!metadata_of(msg->metadata, &ours, err))
+		return false;
+	cluster->sni = xstrdup(msg->name);
+	cluster->service = pbc_dup(metadata_text(ours, "service"));
+	cluster->port_name = pbc_dup(metadata_text(ours, "port_name"));
+	cluster->exposed = metadata_flag(ours, "exposed");
+	const char *idle = metadata_text(ours, "idle_timeout");
+	bool ok = idle == NULL ||
+	          (str_to_duration_ms(str_from(idle), &idle_ms) && idle_ms <= UINT32_MAX);
+	cluster->idle_timeout_ms = ok ? (uint32_t)idle_ms : 0;
+	metadata_free(ours);
+	return ok || err_set(err, ERR_INVALID, "idle_timeout: is no duration");
 }
 
 static bool read_cluster(const Envoy__Cluster *msg, struct xds_cluster *cluster, struct err *err)
@@ -200,16 +281,8 @@ static bool read_cluster(const Envoy__Cluster *msg, struct xds_cluster *cluster,
 		return false;
 	if (msg->type != ENVOY__CLUSTER__DISCOVERY_TYPE__EDS)
 		return err_set(err, ERR_INVALID, "cluster '%s' is not of type EDS", msg->name);
-	Google__Struct *ours = NULL;
-	if (!metadata_of(msg->metadata, &ours, err))
-		return err_wrap(err, "cluster '%s'", msg->name);
-	cluster->sni = xstrdup(msg->name);
-	cluster->service = pbc_dup(metadata_text(ours, "service"));
-	cluster->port_name = pbc_dup(metadata_text(ours, "port_name"));
-	cluster->exposed = metadata_flag(ours, "exposed");
-	metadata_free(ours);
-	read_policies(msg, cluster);
-	return true;
+	return (read_metadata(msg, cluster, err) && read_policies(msg, cluster, err)) ||
+	       err_wrap(err, "cluster '%s'", msg->name);
 }
 
 bool xds_cluster_decode(struct str bytes, struct xds_cluster *ret_cluster, struct err *err)
@@ -222,5 +295,7 @@ bool xds_cluster_decode(struct str bytes, struct xds_cluster *ret_cluster, struc
 	xds_message_free(message);
 	if (ok)
 		*ret_cluster = cluster;
+	else
+		xds_cluster_fini(&cluster);
 	return ok;
 }

@@ -28,7 +28,10 @@ static void cluster_comes_back_as_it_went(void **state)
 		{.sni = sni},
 		{.sni = sni, .service = service, .port_name = port_name, .exposed = true},
 		{.sni = sni, .weighted = true, .lb = XDS_LB_RANDOM, .panic_percent = 30},
-		{.sni = sni, .lb = XDS_LB_SOURCE_IP, .connect_timeout_ms = 1500},
+		{.sni = sni,
+	         .lb = XDS_LB_SOURCE_IP,
+	         .connect_timeout_ms = 1500,
+	         .idle_timeout_ms = 90000},
 		{.sni = sni,
 	         .lb = XDS_LB_LEAST_REQUEST,
 	         .max_connections = 7,
@@ -49,6 +52,7 @@ static void cluster_comes_back_as_it_went(void **state)
 		assert_int_equal(back.weighted, row->weighted);
 		assert_int_equal(back.lb, row->lb);
 		assert_int_equal(back.connect_timeout_ms, row->connect_timeout_ms);
+		assert_int_equal(back.idle_timeout_ms, row->idle_timeout_ms);
 		assert_int_equal(back.max_connections, row->max_connections);
 		assert_int_equal(back.panic_percent, row->panic_percent);
 		assert_memory_equal(&back.outlier, &row->outlier, sizeof(back.outlier));
@@ -82,6 +86,116 @@ static void cluster_is_what_envoy_wants(void **state)
 	assert_null(msg->outlier_detection);
 	xds_message_free(message);
 	xds_resource_unref(resource);
+}
+
+/* Decodes what a control plane that is not ours may send; fill writes into an EDS cluster. */
+static bool decode_foreign(void (*fill)(Envoy__Cluster *msg, const void *arg), const void *arg,
+                           struct xds_cluster *ret_cluster, struct err *err)
+{
+	struct buf bytes CLEANUP(buf_fini) = {0};
+	Envoy__Cluster msg = ENVOY__CLUSTER__INIT;
+	msg.name = sni;
+	msg.has_type = true;
+	msg.type = ENVOY__CLUSTER__DISCOVERY_TYPE__EDS;
+	buf_init(&bytes, 4096);
+	fill(&msg, arg);
+	xds_message_pack(&msg.base, &bytes);
+	return xds_cluster_decode(buf_str(&bytes), ret_cluster, err);
+}
+
+static void fill_lb(Envoy__Cluster *msg, const void *arg)
+{
+	const int *value = arg;
+	msg->has_lb_policy = true;
+	msg->lb_policy = (Envoy__Cluster__LbPolicy)*value;
+}
+
+static void a_load_balancer_that_we_do_not_have_is_refused_by_name(void **state)
+{
+	static const struct {
+		int value;
+		bool ok;
+		enum xds_lb lb;
+	} rows[] = {
+		{0, true, XDS_LB_ROUND_ROBIN},
+		{1, true, XDS_LB_LEAST_REQUEST},
+		{2, true, XDS_LB_SOURCE_IP},
+		{3, true, XDS_LB_RANDOM},
+		{5, true, XDS_LB_SOURCE_IP},
+		{6, false, 0},
+		{7, false, 0},
+		{42, false, 0},
+	};
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(rows); i++) {
+		struct xds_cluster cluster = {0};
+		struct err err;
+		assert_int_equal(decode_foreign(fill_lb, &rows[i].value, &cluster, &err),
+		                 rows[i].ok);
+		if (rows[i].ok)
+			assert_int_equal(cluster.lb, rows[i].lb);
+		else
+			assert_non_null(strstr(err.msg, "lb_policy: "));
+		xds_cluster_fini(&cluster);
+	}
+}
+
+/* What a foreign OutlierDetection says; -1: the field is absent. */
+struct outlier_row {
+	int errors_5xx;
+	int enforce_5xx;
+	int gateway;
+	int enforce_gateway;
+	bool split;
+	int local;
+	uint32_t want;
+};
+
+static void fill_outlier(Envoy__Cluster *msg, const void *arg)
+{
+	static Google__UInt32Value values[5];
+	static Envoy__OutlierDetection detection;
+	const struct outlier_row *row = arg;
+	const int numbers[] = {row->errors_5xx, row->enforce_5xx, row->gateway,
+	                       row->enforce_gateway, row->local};
+	envoy__outlier_detection__init(&detection);
+	Google__UInt32Value **fields[] = {&detection.consecutive_5xx,
+	                                  &detection.enforcing_consecutive_5xx,
+	                                  &detection.consecutive_gateway_failure,
+	                                  &detection.enforcing_consecutive_gateway_failure,
+	                                  &detection.consecutive_local_origin_failure};
+	for (size_t i = 0; i < N_ELEMS(numbers); i++) {
+		google__uint32_value__init(&values[i]);
+		values[i].has_value = true;
+		values[i].value = (uint32_t)numbers[i];
+		if (numbers[i] >= 0)
+			*fields[i] = &values[i];
+	}
+	detection.has_split_external_local_origin_errors = row->split;
+	detection.split_external_local_origin_errors = row->split;
+	msg->outlier_detection = &detection;
+}
+
+static void the_lowest_enforced_limit_of_failed_connects_counts(void **state)
+{
+	static const struct outlier_row rows[] = {
+		{-1, -1, -1, -1, false, -1, 5}, {3, -1, -1, -1, false, -1, 3},
+		{0, 0, 7, 100, false, -1, 7},   {9, -1, 7, 100, false, -1, 7},
+		{9, -1, 7, 0, false, -1, 9},    {0, 0, -1, -1, false, -1, 0},
+		{-1, 0, -1, -1, false, 2, 0},   {1, -1, 1, 100, true, -1, 5},
+		{1, -1, 1, 100, true, 8, 8},
+	};
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(rows); i++) {
+		struct xds_cluster cluster;
+		struct err err;
+		assert_true(decode_foreign(fill_outlier, &rows[i], &cluster, &err));
+		assert_int_equal(cluster.outlier.consecutive, rows[i].want);
+		assert_int_equal(cluster.outlier.interval_ms, 10000);
+		assert_int_equal(cluster.outlier.base_ejection_ms, 30000);
+		assert_int_equal(cluster.outlier.max_ejection_percent, 10);
+		xds_cluster_fini(&cluster);
+	}
 }
 
 static void refuses_names_that_no_sni_can_be(void **state)
@@ -418,6 +532,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cluster_comes_back_as_it_went),
 		cmocka_unit_test(cluster_is_what_envoy_wants),
+		cmocka_unit_test(a_load_balancer_that_we_do_not_have_is_refused_by_name),
+		cmocka_unit_test(the_lowest_enforced_limit_of_failed_connects_counts),
 		cmocka_unit_test(refuses_names_that_no_sni_can_be),
 		cmocka_unit_test(assignment_comes_back_as_it_went),
 		cmocka_unit_test(empty_assignment_has_a_name_and_nothing_else),

@@ -21,9 +21,10 @@ enum xds_lb {
 	XDS_LB_SOURCE_IP, /* hash of the caller's address */
 };
 
-/* Ejection after failed connects. consecutive 0: off. */
+/* Ejection after failed connects, which count as a 5xx, as a gateway's failure, or, where those are
+ * told apart, as one of local origin: the lowest limit that is enforced. */
 struct xds_outlier {
-	uint32_t consecutive;
+	uint32_t consecutive; /* 0: off */
 	uint32_t interval_ms;
 	uint32_t base_ejection_ms;
 	uint32_t max_ejection_percent;
@@ -38,6 +39,7 @@ struct xds_cluster {
 	bool weighted;   /* locality weights count (distribute) */
 	enum xds_lb lb;
 	uint32_t connect_timeout_ms; /* 0: the gateway's own default */
+	uint32_t idle_timeout_ms;    /* the same; stock Envoy has it in its listener */
 	uint32_t max_connections;    /* 0: no limit */
 	uint32_t panic_percent;      /* 0: no panic */
 	struct xds_outlier outlier;
@@ -46,8 +48,8 @@ struct xds_cluster {
 /* Owned by the caller. NULL: ERR_INVALID (no sni, or one with upper-case letters). */
 MUST_CHECK
 struct xds_resource *xds_cluster_encode(const struct xds_cluster *cluster, struct err *err);
-/* ERR_BAD_REQUEST (malformed), ERR_INVALID (another kind of cluster, a name that is no SNI name).
- */
+/* ERR_BAD_REQUEST (malformed), ERR_INVALID (another kind of cluster, a name that is no SNI name, a
+ * load balancer or a limit that we do not have). */
 MUST_CHECK
 bool xds_cluster_decode(struct str bytes, struct xds_cluster *ret_cluster, struct err *err);
 /* Harmless twice and on zeroed memory. */
