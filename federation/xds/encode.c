@@ -47,6 +47,7 @@ struct xds_resource *encode_cluster(const struct view_route *route, struct err *
 		.weighted = route->weighted,
 		.lb = lb_of(route->policy.lb),
 		.connect_timeout_ms = route->policy.tcp.connect_timeout_ms,
+		.idle_timeout_ms = route->policy.tcp.idle_timeout_ms,
 		.max_connections = route->policy.tcp.max_connections,
 		.panic_percent = route->panic_percent,
 	};
