@@ -25,8 +25,6 @@ static const struct {
 	{"loadBalancer.warmup", "warm-up is not done for connections"},
 	{"loadBalancer.warmupDurationSecs", "warm-up is not done for connections"},
 	{"loadBalancer.zoneAwareLbSetting", "zone aware routing is not supported"},
-	{"outlierDetection.consecutiveGatewayErrors", "only failed connects are visible"},
-	{"outlierDetection.splitExternalLocalOriginErrors", "all failed connects count"},
 	{"proxyProtocol", "it would stand before the TLS of the sidecar"},
 	{"tunnel", "it belongs to the sidecar"},
 	{"retryBudget", "it belongs to the sidecar"},
@@ -78,10 +76,15 @@ static uint32_t duration_at(const json_t *obj, const char *path, uint32_t dflt, 
 
 	if (text == NULL)
 		return dflt;
-	if (str_to_duration_ms(str_from(text), &ms) && ms <= UINT32_MAX)
-		return (uint32_t)ms;
-	notes_add(notes, "%s: '%.100s' is no duration", path, text);
-	return dflt;
+	if (!str_to_duration_ms(str_from(text), &ms)) {
+		notes_add(notes, "%s: '%.100s' is no duration", path, text);
+		return dflt;
+	}
+	if (ms > POLICY_TIME_MAX_MS) {
+		notes_add(notes, "%s: '%.100s' is longer than a day; a day is taken", path, text);
+		return POLICY_TIME_MAX_MS;
+	}
+	return (uint32_t)ms;
 }
 
 static uint32_t count_at(const json_t *obj, const char *path, uint32_t dflt)
@@ -98,15 +101,40 @@ static uint32_t percent_at(const json_t *obj, const char *path, uint32_t dflt)
 	return value <= 100 ? value : dflt;
 }
 
+static uint32_t lower(uint32_t a, uint32_t b)
+{
+	if (a == 0 || b == 0)
+		return a + b;
+	return a < b ? a : b;
+}
+
+uint32_t outlier_limit(const struct outlier_limits *limits)
+{
+	return limits->split ? limits->local : lower(limits->errors_5xx, limits->gateway);
+}
+
 static void decode_outlier(const json_t *obj, struct outlier *out, struct notes *notes)
 {
 	if (!json_is_object(obj))
 		return;
+	struct outlier_limits limits = {
+		.errors_5xx = count_at(obj, "consecutive5xxErrors", 5),
+		.gateway = count_at(obj, "consecutiveGatewayErrors", 0),
+		.split = json_bool_at(obj, "splitExternalLocalOriginErrors", false),
+		.local = count_at(obj, "consecutiveLocalOriginFailures", 5),
+	};
+
 	out->present = true;
-	out->consecutive = count_at(obj, "consecutive5xxErrors", 5);
-	if (json_object_get(obj, "consecutiveLocalOriginFailures") != NULL)
-		out->consecutive = count_at(obj, "consecutiveLocalOriginFailures", 5);
+	out->consecutive = outlier_limit(&limits);
+	if (!limits.split && json_object_get(obj, "consecutiveLocalOriginFailures") != NULL)
+		notes_add(notes,
+		          "outlierDetection.consecutiveLocalOriginFailures: counts only with "
+		          "splitExternalLocalOriginErrors");
 	out->interval_ms = duration_at(obj, "interval", 10000, notes);
+	if (out->interval_ms == 0) {
+		notes_add(notes, "outlierDetection.interval: 0 is too short; 10s is taken");
+		out->interval_ms = 10000;
+	}
 	out->base_ejection_ms = duration_at(obj, "baseEjectionTime", 30000, notes);
 	out->max_ejection_percent = percent_at(obj, "maxEjectionPercent", 10);
 	out->min_health_percent = percent_at(obj, "minHealthPercent", 0);
@@ -120,6 +148,8 @@ static void decode_tcp(const json_t *obj, struct tcp_pool *tcp, struct notes *no
 	tcp->max_connections = count_at(obj, "maxConnections", 0);
 	tcp->connect_timeout_ms = duration_at(obj, "connectTimeout", 0, notes);
 	tcp->idle_timeout_ms = duration_at(obj, "idleTimeout", 0, notes);
+	if (tcp->idle_timeout_ms == 0 && json_object_get(obj, "idleTimeout") != NULL)
+		tcp->idle_timeout_ms = POLICY_TIME_MAX_MS;
 	tcp->keepalive_s = duration_at(obj, "tcpKeepalive.time", 0, notes) / 1000;
 }
 
@@ -180,7 +210,7 @@ static void decode_ports(const json_t *traffic, struct policy_port **ret_ports, 
 	*ret_n = used;
 }
 
-static char *lower(const char *text)
+static char *lower_case(const char *text)
 {
 	char *copy = xstrdup(text);
 
@@ -201,7 +231,7 @@ static void decode_subset(const json_t *obj, struct policy *policy, struct notes
 {
 	struct policy_subset *subset = &policy->subsets[policy->n_subsets];
 	const json_t *traffic = json_object_get(obj, "trafficPolicy");
-	char *name = lower(json_str_at(obj, "name", ""));
+	char *name = lower_case(json_str_at(obj, "name", ""));
 	struct err err;
 	struct labels *labels = labels_decode(json_object_get(obj, "labels"), &err);
 
@@ -303,7 +333,7 @@ struct policy *policy_decode(const json_t *obj, struct err *err)
 	p->key = xasprintf("%s/%s", ns, name);
 	p->ns = xstrdup(ns);
 	p->name = xstrdup(name);
-	p->host = lower(host);
+	p->host = lower_case(host);
 	p->created_s = timestamp_parse(json_str_at(obj, "metadata.creationTimestamp", ""));
 	decode_spec(json_object_get(obj, "spec"), p, &notes);
 	notes_take(&notes, &p->notes, &p->n_notes);

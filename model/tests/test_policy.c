@@ -72,6 +72,52 @@ static void reads_all_that_has_a_meaning(void **state)
 	policy_unref(p);
 }
 
+static void failed_connects_count_as_envoy_counts_them(void **state)
+{
+	static const struct {
+		const char *outlier;
+		uint32_t want;
+		bool note;
+	} rows[] = {
+		{"{}", 5, false},
+		{"{consecutive5xxErrors: 3}", 3, false},
+		{"{consecutive5xxErrors: 3, consecutiveGatewayErrors: 2}", 2, false},
+		{"{consecutiveGatewayErrors: 9}", 5, false},
+		{"{consecutive5xxErrors: 0, consecutiveGatewayErrors: 9}", 9, false},
+		{"{consecutive5xxErrors: 0}", 0, false},
+		{"{consecutiveLocalOriginFailures: 2}", 5, true},
+		{"{splitExternalLocalOriginErrors: true, consecutive5xxErrors: 1}", 5, false},
+		{"{splitExternalLocalOriginErrors: true, consecutiveLocalOriginFailures: 2}", 2,
+	         false},
+	};
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(rows); i++) {
+		char *text = xasprintf("{host: h, trafficPolicy: {outlierDetection: %s}}",
+		                       rows[i].outlier);
+		struct policy *p = decode(text);
+
+		assert_int_equal(p->policy.outlier.consecutive, rows[i].want);
+		assert_int_equal(has_note(p, "consecutiveLocalOriginFailures"), rows[i].note);
+		policy_unref(p);
+		free(text);
+	}
+}
+
+static void times_stay_within_a_day(void **state)
+{
+	struct policy *p =
+		decode("{host: h, trafficPolicy: {outlierDetection: {interval: 0s,"
+	               " baseEjectionTime: 48h}, connectionPool: {tcp: {idleTimeout: 0s}}}}");
+
+	(void)state;
+	assert_int_equal(p->policy.outlier.interval_ms, 10000);
+	assert_int_equal(p->policy.outlier.base_ejection_ms, POLICY_TIME_MAX_MS);
+	assert_int_equal(p->policy.tcp.idle_timeout_ms, POLICY_TIME_MAX_MS);
+	assert_true(has_note(p, "interval: 0"));
+	assert_true(has_note(p, "longer than a day"));
+	policy_unref(p);
+}
+
 static void port_settings_replace_the_whole(void **state)
 {
 	const char *field;
@@ -171,6 +217,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_all_that_has_a_meaning),
+		cmocka_unit_test(failed_connects_count_as_envoy_counts_them),
+		cmocka_unit_test(times_stay_within_a_day),
 		cmocka_unit_test(port_settings_replace_the_whole),
 		cmocka_unit_test(broken_rules_become_notes),
 		cmocka_unit_test(subsets_must_fit_into_a_name),

@@ -16,7 +16,9 @@ enum {
 	POLICY_SUBSETS_MAX = 256,
 	POLICY_PORTS_MAX = 256,
 	POLICY_RULES_MAX = 256, /* distribute, failover, failoverPriority: entries of each */
-	POLICY_NOTES_MAX = 32
+	POLICY_NOTES_MAX = 32,
+	POLICY_TIME_MAX_MS =
+		24 * 3600 * 1000 /* of every duration; longer ones are cut, with a note */
 };
 
 struct distribute_to {
@@ -60,9 +62,17 @@ enum lb_kind {
 	LB_SOURCE_IP
 };
 
+/* The limits on errors in a row that an outlierDetection may have, 0: off. */
+struct outlier_limits {
+	uint32_t errors_5xx; /* absent: 5 */
+	uint32_t gateway;    /* absent: 0 */
+	bool split;          /* splitExternalLocalOriginErrors */
+	uint32_t local;      /* absent: 5; only with split, as in Istio */
+};
+
 struct outlier {
 	bool present;
-	uint32_t consecutive; /* failed connects until ejection; 0 off; default 5 */
+	uint32_t consecutive; /* failed connects until ejection, see outlier_limit(); 0 off */
 	uint32_t interval_ms;
 	uint32_t base_ejection_ms;
 	uint32_t max_ejection_percent;
@@ -73,7 +83,7 @@ struct tcp_pool {
 	bool present;
 	uint32_t max_connections;    /* 0: no limit */
 	uint32_t connect_timeout_ms; /* 0: default */
-	uint32_t idle_timeout_ms;    /* 0: default */
+	uint32_t idle_timeout_ms;    /* 0: default. "0s" (no timeout) is POLICY_TIME_MAX_MS */
 	uint32_t keepalive_s;        /* 0: default */
 };
 
@@ -121,6 +131,10 @@ MUST_CHECK
 struct policy *policy_decode(const json_t *obj, struct err *err);
 struct policy *policy_ref(struct policy *policy);
 void policy_unref(struct policy *policy);
+
+/* How many failed connects in a row eject: as Envoy counts them for TCP, each is a 5xx and a
+ * gateway's error as well, or only one of local origin where those are told apart. 0: never. */
+uint32_t outlier_limit(const struct outlier_limits *limits);
 
 const struct policy_subset *policy_find_subset(const struct policy *policy, const char *name);
 
