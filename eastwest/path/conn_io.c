@@ -21,6 +21,24 @@ static struct ew_stats *stats_of(const struct ew_conn *conn)
 	return conn->door->worker->setup->stats;
 }
 
+void ew_side_on_event(struct ew_side *side, uint32_t events)
+{
+	const uint32_t bad = EPOLLERR | EPOLLHUP;
+	side->readable |= (events & (EPOLLIN | bad)) != 0;
+	side->writable |= (events & (EPOLLOUT | bad)) != 0;
+	side->closing |= (events & EPOLLRDHUP) != 0;
+	side->failed |= (events & EPOLLERR) != 0;
+	side->urgent |= (events & EPOLLPRI) != 0;
+}
+
+void ew_side_close(struct ew_side *side)
+{
+	if (side->fd < 0)
+		return;
+	close(side->fd);
+	*side = (struct ew_side){.fd = -1};
+}
+
 static void set_reset(const struct ew_side *side)
 {
 	const struct linger reset = {.l_onoff = 1, .l_linger = 0};
@@ -55,14 +73,13 @@ void ew_conn_close(struct ew_conn *conn, enum ew_close_reason reason)
 	if (conn->series != NULL)
 		metrics_add(conn->series->closed, 1);
 	ew_conn_move(&conn->state, EW_CONN_CLOSED);
-	ew_side_close(&conn->client, &conn->client_event);
-	ew_side_close(&conn->upstream, &conn->upstream_event);
+	ew_side_close(&conn->client);
+	ew_side_close(&conn->upstream);
 	ew_flow_fini(&conn->up, &worker->pipes);
 	ew_flow_fini(&conn->down, &worker->pipes);
 	ew_conn_drop_dialing(conn);
 	ew_wheel_remove(&worker->wheel, &conn->timer);
 	list_remove(&conn->again_link);
-	list_remove(&conn->unsure_link);
 	metrics_add(stats_of(conn)->active[door], -1);
 	ew_worker_bury(worker, conn);
 }
@@ -165,7 +182,7 @@ static void refuse(struct ew_conn *conn, struct str sni, enum ew_close_reason re
 	const struct ew_refusal refusal = {conn->peer, conn->door->config->door, sni, reason, alert,
 	                                   detail};
 	ew_recorder_add(worker->setup->recorder, clock_wall_s(), &refusal);
-	ew_side_close(&conn->upstream, &conn->upstream_event);
+	ew_side_close(&conn->upstream);
 	if (alert == 0) {
 		ew_conn_close(conn, reason);
 		return;
@@ -270,33 +287,18 @@ void ew_conn_step(struct ew_conn *conn)
 	}
 }
 
-static void on_client(evutil_socket_t fd, short what, void *arg)
+static void on_client(struct ew_watch *watch, uint32_t events)
 {
-	struct ew_conn *conn = arg;
-	(void)fd;
+	struct ew_conn *conn = CONTAINER_OF(watch, struct ew_conn, client_watch);
+	/* by what came before in this turn */
 	if (conn->state == EW_CONN_CLOSED)
 		return;
-	ew_worker_enter(conn->door->worker);
-	ew_side_on_event(&conn->client, what);
+	ew_side_on_event(&conn->client, events);
 	ew_conn_step(conn);
-	/* both at once may be an error; whoever reads sees it, others have to ask */
-	bool both = (what & EV_READ) != 0 && (what & EV_WRITE) != 0;
+	/* who reads it sees that it has failed, but it may be that nobody does */
 	bool relaying = conn->state == EW_CONN_RELAY || conn->state == EW_CONN_ANSWER;
-	if (both && relaying && conn->client.readable && ew_side_has_failed(&conn->client))
+	if (relaying && conn->client.failed)
 		ew_conn_reset(conn, EW_CLOSE_CLIENT_RESET);
-	ew_worker_watch_unsure(conn->door->worker, conn);
-}
-
-void ew_conn_ask_again(struct ew_conn *conn)
-{
-	conn->client.readable |= conn->client.unsure;
-	conn->upstream.readable |= conn->upstream.unsure;
-	conn->client.unsure = conn->upstream.unsure = false;
-	if (conn->state == EW_CONN_ANSWER)
-		ew_dial_on_upstream(conn);
-	else
-		ew_conn_step(conn);
-	ew_worker_watch_unsure(conn->door->worker, conn);
 }
 
 void ew_conn_open(struct ew_door_io *door, int fd, const struct addr *peer)
@@ -306,7 +308,6 @@ void ew_conn_open(struct ew_door_io *door, int fd, const struct addr *peer)
 	struct ew_conn *conn = xcalloc(1, sizeof(*conn));
 	list_init(&conn->link);
 	list_init(&conn->again_link);
-	list_init(&conn->unsure_link);
 	ew_wheel_entry_init(&conn->timer);
 	conn->door = door;
 	conn->peer = *peer;
@@ -317,14 +318,16 @@ void ew_conn_open(struct ew_door_io *door, int fd, const struct addr *peer)
 	worker->n_conns++;
 	metrics_add(stats->accepted[door->config->door], 1);
 	metrics_add(stats->active[door->config->door], 1);
-	event_assign(&conn->client_event, worker->base, fd, EW_SIDE_EVENTS, on_client, conn);
+	conn->client_watch.fn = on_client;
 	bool trusted = ew_ranges_have(&door->config->trusted, &peer->ip);
 	if (!trusted && !ew_conn_is_allowed(door->config, &peer->ip)) {
 		ew_conn_refuse(conn, EW_CLOSE_NOT_ALLOWED, 0, NULL);
 		return;
 	}
-	event_add(&conn->client_event, NULL);
+	if (!ew_worker_register(worker, fd, &conn->client_watch, EW_SIDE_EVENTS)) {
+		ew_conn_refuse(conn, EW_CLOSE_NO_DESCRIPTOR, 0, NULL);
+		return;
+	}
 	ew_conn_set_deadline(conn);
 	ew_conn_step(conn);
-	ew_worker_watch_unsure(worker, conn);
 }

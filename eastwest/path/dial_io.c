@@ -16,29 +16,6 @@
 
 static void dial_next(struct ew_conn *conn);
 
-void ew_side_close(struct ew_side *side, struct event *event)
-{
-	if (side->fd < 0)
-		return;
-	event_del(event);
-	close(side->fd);
-	*side = (struct ew_side){.fd = -1};
-}
-
-void ew_side_on_event(struct ew_side *side, short what)
-{
-	side->readable |= (what & EV_READ) != 0;
-	side->writable |= (what & EV_WRITE) != 0;
-	side->closing |= (what & EV_CLOSED) != 0;
-}
-
-bool ew_side_has_failed(const struct ew_side *side)
-{
-	int error = 0;
-	socklen_t len = sizeof(error);
-	return getsockopt(side->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error != 0;
-}
-
 /* --- choice ----------------------------------------------------------------------------------- */
 
 /* The number of a cluster that a mark names, if the route has endpoints of it. */
@@ -105,22 +82,20 @@ static void on_none_left(struct ew_conn *conn)
 
 /* --- connect ---------------------------------------------------------------------------------- */
 
-static void on_upstream(evutil_socket_t fd, short what, void *arg)
+static void on_upstream(struct ew_watch *watch, uint32_t events)
 {
-	struct ew_conn *conn = arg;
-	(void)fd;
-	ew_worker_enter(conn->door->worker);
-	ew_side_on_event(&conn->upstream, what);
+	struct ew_conn *conn = CONTAINER_OF(watch, struct ew_conn, upstream_watch);
+	/* closed, or given up, by what came before in this turn */
+	if (conn->upstream.fd < 0)
+		return;
+	ew_side_on_event(&conn->upstream, events);
 	if (conn->state == EW_CONN_DIAL || conn->state == EW_CONN_ANSWER)
 		ew_dial_on_upstream(conn);
 	else
 		ew_conn_step(conn);
-	/* both at once may be an error; whoever reads sees it, others have to ask */
-	bool both = (what & EV_READ) != 0 && (what & EV_WRITE) != 0;
-	if (both && conn->state == EW_CONN_RELAY && conn->upstream.readable &&
-	    ew_side_has_failed(&conn->upstream))
+	/* who reads it sees that it has failed, but it may be that nobody does */
+	if (conn->state == EW_CONN_RELAY && conn->upstream.failed)
 		ew_conn_reset(conn, EW_CLOSE_UPSTREAM_RESET);
-	ew_worker_watch_unsure(conn->door->worker, conn);
 }
 
 enum dialed {
@@ -142,10 +117,12 @@ static enum dialed dial(struct ew_conn *conn, const struct addr *addr)
 		close(fd);
 		return DIAL_REFUSED;
 	}
+	conn->upstream_watch.fn = on_upstream;
+	if (!ew_worker_register(conn->door->worker, fd, &conn->upstream_watch, EW_SIDE_EVENTS)) {
+		close(fd);
+		return DIAL_NO_DESCRIPTOR;
+	}
 	conn->upstream = (struct ew_side){.fd = fd};
-	event_assign(&conn->upstream_event, conn->door->worker->base, fd, EW_SIDE_EVENTS,
-	             on_upstream, conn);
-	event_add(&conn->upstream_event, NULL);
 	return DIALED;
 }
 
@@ -174,7 +151,7 @@ static void dial_next(struct ew_conn *conn)
 	struct ew_dialing *dialing = conn->dialing;
 	struct ew_use *use = ew_worker_use(worker, dialing->route);
 	struct ew_ask ask = ask_of(conn);
-	ew_side_close(&conn->upstream, &conn->upstream_event);
+	ew_side_close(&conn->upstream);
 	conn->series = NULL;
 	while (ew_balance_choose(&use->balance, &ask, &dialing->tries, &dialing->choice)) {
 		if (dialing->tries.n > 1)
@@ -352,7 +329,8 @@ static void read_answer(struct ew_conn *conn)
 		on_answer_end(conn, n < 0);
 		return;
 	}
-	ew_side_on_read(&conn->upstream, EW_COPY_MAX, (size_t)n);
+	/* what is read next is the end */
+	conn->upstream.readable |= ew_side_on_read(&conn->upstream, EW_COPY_MAX, (size_t)n);
 	on_answer_bytes(conn, buffer, kept + (size_t)n);
 }
 

@@ -154,7 +154,8 @@ static void read_first(struct ew_conn *conn)
 		return;
 	}
 	uint32_t len = (uint32_t)n;
-	ew_side_on_read(&conn->client, EW_BUFFER_SIZE, len);
+	/* what is read next is the end */
+	conn->client.readable |= ew_side_on_read(&conn->client, EW_BUFFER_SIZE, len);
 	keep(conn, worker->buffer, len, (len / EW_HELLO_CHUNK + 1) * EW_HELLO_CHUNK);
 	on_hello_bytes(conn);
 }
@@ -173,7 +174,8 @@ static void read_more(struct ew_conn *conn)
 		on_hello_end(conn, n);
 		return;
 	}
-	ew_side_on_read(&conn->client, dialing->cap - dialing->len, (size_t)n);
+	conn->client.readable |=
+		ew_side_on_read(&conn->client, dialing->cap - dialing->len, (size_t)n);
 	dialing->len += (uint32_t)n;
 	on_hello_bytes(conn);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A door takes as many connections per wake-up as the last one brought, and doubles when there were
- * that many: a lone connection costs one accept4, a flood few wake-ups.
+ * A door takes one connection of a wake-up. In turns without a break it takes as many as the last
+ * one brought, and doubles when there were that many: a lone connection costs one accept4, a flood
+ * few wake-ups.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -31,29 +32,41 @@ static bool accept_one(struct ew_door_io *door)
 	return true;
 }
 
+static void listen_for(struct ew_door_io *door, uint32_t events)
+{
+	struct epoll_event event = {.events = events, .data.ptr = &door->watch};
+	epoll_ctl(door->worker->poll_fd, EPOLL_CTL_MOD, door->fd, &event);
+}
+
 static void pause_accept(struct ew_door_io *door)
 {
-	struct timeval pause = {.tv_usec = EW_ACCEPT_PAUSE_MS * 1000};
-	event_del(&door->readable);
-	event_add(&door->resume, &pause);
-	metrics_add(door->worker->setup->stats->accept_pauses, 1);
+	struct ew_worker *worker = door->worker;
+	listen_for(door, 0);
+	door->paused = true;
+	worker->resume_at_ms = worker->now_ms + EW_ACCEPT_PAUSE_MS;
+	metrics_add(worker->setup->stats->accept_pauses, 1);
 }
 
-static void on_resume(evutil_socket_t fd, short what, void *arg)
+void ew_door_resume(struct ew_door_io *door)
 {
-	struct ew_door_io *door = arg;
-	(void)fd;
-	(void)what;
-	event_add(&door->readable, NULL);
+	if (door->fd < 0 || !door->paused)
+		return;
+	door->paused = false;
+	listen_for(door, EPOLLIN);
 }
 
-static void on_acceptable(evutil_socket_t fd, short what, void *arg)
+static void on_acceptable(struct ew_watch *watch, uint32_t events)
 {
-	struct ew_door_io *door = arg;
+	struct ew_door_io *door = CONTAINER_OF(watch, struct ew_door_io, watch);
+	uint64_t turn = door->worker->n_turns;
 	uint32_t n = 0;
-	(void)fd;
-	(void)what;
-	ew_worker_enter(door->worker);
+	(void)events;
+	/* drained by what came before in this turn */
+	if (door->fd < 0)
+		return;
+	if (door->turn + 1 != turn)
+		door->batch = 1;
+	door->turn = turn;
 	while (n < door->batch && accept_one(door))
 		n++;
 	if (n == door->batch) {
@@ -68,13 +81,12 @@ static void on_acceptable(evutil_socket_t fd, short what, void *arg)
 void ew_door_start(struct ew_door_io *door)
 {
 	static const int on = 1;
-	struct event_base *base = door->worker->base;
 	/* accepted sockets inherit it: one call instead of one per connection */
 	setsockopt(door->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	door->batch = 1;
-	event_assign(&door->readable, base, door->fd, EV_READ | EV_PERSIST, on_acceptable, door);
-	event_assign(&door->resume, base, -1, 0, on_resume, door);
-	event_add(&door->readable, NULL);
+	door->watch.fn = on_acceptable;
+	if (!ew_worker_register(door->worker, door->fd, &door->watch, EPOLLIN))
+		UNREACHABLE("no memory for a listener");
 }
 
 void ew_door_drain(struct ew_door_io *door)
@@ -90,8 +102,6 @@ void ew_door_stop(struct ew_door_io *door)
 {
 	if (door->fd < 0)
 		return;
-	event_del(&door->readable);
-	event_del(&door->resume);
 	close(door->fd);
 	door->fd = -1;
 }

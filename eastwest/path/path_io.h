@@ -8,8 +8,7 @@
  */
 #pragma once
 
-#include <event2/event.h>
-#include <event2/event_struct.h>
+#include <sys/epoll.h>
 
 #include "base/list.h"
 #include "base/map.h"
@@ -25,16 +24,21 @@ enum {
 	EW_HELLO_CHUNK = 128,           /* half hellos grow from here, doubling */
 	EW_HELLO_MEMORY_MAX = 32 << 20, /* of a worker, for half hellos */
 	EW_ACCEPT_BATCH_MAX = 64,       /* connections of one wake-up */
-	EW_UNSURE_MS = 250,             /* until an unsure side is asked again */
+	EW_EVENTS_MAX = 128,            /* of one wake-up */
 	EW_ACCEPT_PAUSE_MS = 100,       /* without descriptors */
 	EW_CLOSING_READ_MAX = 256 << 10 /* bytes thrown away behind an alert */
 };
 
 /* What each socket is registered for, once. */
-#define EW_SIDE_EVENTS (EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST)
+#define EW_SIDE_EVENTS (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET)
 
 struct ew_door_io;
 struct ew_conn;
+
+/* What an event of a descriptor is for; embedded in its owner. */
+struct ew_watch {
+	void (*fn)(struct ew_watch *watch, uint32_t events);
+};
 
 /* What a worker remembers of a route that is in use. */
 struct ew_use {
@@ -44,21 +48,20 @@ struct ew_use {
 struct ew_worker {
 	const struct ew_worker_setup *setup; /* shared, outlives the worker */
 	uint32_t index;
-	struct event_base *base;
-	int64_t now_ms; /* of this wake-up */
+	int poll_fd;
+	int64_t now_ms; /* of this turn */
+	uint64_t n_turns;
 	struct ew_table *table;
 	struct map uses;   /* SNI name to struct ew_use */
 	struct map series; /* SNI name and cluster to struct ew_series; never forgotten */
 
 	struct ew_wheel wheel;
-	struct event tick;
-	int64_t tick_at_ms; /* 0: not set */
+	int64_t tick_at_ms;   /* when the wheel is to be stepped; 0: not set */
+	int64_t resume_at_ms; /* when paused doors go on; 0: none is paused */
 
 	struct list conns;  /* all of them */
 	struct list closed; /* to be freed at the end of the turn */
 	struct list again;  /* used up their budget */
-	struct list unsure; /* with an unsure side */
-	struct event ask;   /* goes over unsure */
 	uint32_t n_conns;
 	size_t hello_bytes; /* held by half hellos */
 
@@ -68,7 +71,7 @@ struct ew_worker {
 	struct ew_door_io *doors;
 	size_t n_doors;
 
-	struct event wake;
+	struct ew_watch wake;
 	int wake_fd;
 	pthread_mutex_t lock;
 	struct list messages; /* shared, under lock */
@@ -84,8 +87,9 @@ struct ew_door_io {
 	const struct ew_listener_config *config;
 	int fd; /* -1: closed */
 	uint32_t batch;
-	struct event readable;
-	struct event resume;
+	uint64_t turn; /* of the last wake-up */
+	bool paused;
+	struct ew_watch watch;
 };
 
 /* What a connection needs until its first answer, in one allocation. */
@@ -111,13 +115,12 @@ struct ew_dialing {
 };
 
 struct ew_conn {
-	struct list link;        /* in worker->conns, or ->closed */
-	struct list again_link;  /* in worker->again */
-	struct list unsure_link; /* in worker->unsure */
+	struct list link;       /* in worker->conns, or ->closed */
+	struct list again_link; /* in worker->again */
 	struct ew_wheel_entry timer;
 	struct ew_door_io *door;
-	struct event client_event;
-	struct event upstream_event;
+	struct ew_watch client_watch;
+	struct ew_watch upstream_watch;
 	struct ew_side client;
 	struct ew_side upstream;
 	struct ew_flow up;
@@ -136,6 +139,8 @@ void ew_door_start(struct ew_door_io *door);
 /* Takes what still waits in the queue, then closes the socket. */
 void ew_door_drain(struct ew_door_io *door);
 void ew_door_stop(struct ew_door_io *door);
+/* After a pause for want of descriptors. Harmless without one. */
+void ew_door_resume(struct ew_door_io *door);
 
 /* --- conn_io.c -------------------------------------------------------------------------------- */
 
@@ -150,8 +155,6 @@ void ew_conn_refuse(struct ew_conn *conn, enum ew_close_reason reason, uint8_t a
                     const char *detail);
 /* With the name that was asked for, though no route has it. */
 void ew_conn_refuse_name(struct ew_conn *conn, struct str sni, enum ew_close_reason reason);
-/* Reads from unsure sides what may be there. */
-void ew_conn_ask_again(struct ew_conn *conn);
 /* Goes on with whatever the sockets allow. */
 void ew_conn_step(struct ew_conn *conn);
 /* The upstream has answered, or nothing is left to try. */
@@ -162,11 +165,9 @@ void ew_conn_on_deadline(struct ew_conn *conn);
 void ew_conn_free(struct ew_conn *conn);
 
 /* Notes what an event says. */
-void ew_side_on_event(struct ew_side *side, short what);
-/* Both take event and socket of a side together. Harmless without one. */
-void ew_side_close(struct ew_side *side, struct event *event);
-/* Is an error pending? A reset of a side that nobody reads from now would else go unseen. */
-bool ew_side_has_failed(const struct ew_side *side);
+void ew_side_on_event(struct ew_side *side, uint32_t events);
+/* Its registration goes with the socket. Harmless without one. */
+void ew_side_close(struct ew_side *side);
 
 /* --- hello_io.c ------------------------------------------------------------------------------- */
 
@@ -189,10 +190,8 @@ const struct ew_series *ew_worker_series(struct ew_worker *worker,
                                          const struct ew_dialing *dialing);
 /* Wakes the timer in time for a deadline. */
 void ew_worker_watch(struct ew_worker *worker, struct ew_wheel_entry *entry, int64_t deadline_ms);
+/* Once for each socket; it ends with the socket's close. False: no memory. */
+bool ew_worker_register(struct ew_worker *worker, int fd, struct ew_watch *watch, uint32_t events);
 /* Runs at the end of this turn. */
 void ew_worker_bury(struct ew_worker *worker, struct ew_conn *conn);
-/* End of whatever reads: remembers a connection with an unsure side. */
-void ew_worker_watch_unsure(struct ew_worker *worker, struct ew_conn *conn);
 void ew_worker_again(struct ew_worker *worker, struct ew_conn *conn);
-/* Begin of every callback: takes the time. */
-void ew_worker_enter(struct ew_worker *worker);

@@ -163,7 +163,7 @@ static enum step read_by_copy(struct ew_flow *flow, struct ew_side *from, struct
 		flow->ended = true;
 		return STEP_ON;
 	}
-	ew_side_on_read(from, EW_COPY_MAX, (size_t)n);
+	flow->ended = ew_side_on_read(from, EW_COPY_MAX, (size_t)n);
 	flow->splice = n == EW_COPY_MAX;
 	return ew_flow_push(flow, to, buffer, (size_t)n, bytes) ? STEP_ON : STEP_TO_BAD;
 }

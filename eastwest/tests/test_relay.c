@@ -203,6 +203,46 @@ static void tells_who_has_gone(void **state)
 	close_world(&world);
 }
 
+static void knows_the_last_read_by_what_events_said(void **state)
+{
+	static const struct {
+		struct ew_side side;
+		size_t got; /* of 10 */
+		bool last;
+		bool readable;
+	} cases[] = {
+		{{.readable = true}, 10, false, true},
+		{{.readable = true}, 3, false, false},
+		{{.readable = true, .closing = true}, 10, false, true},
+		{{.readable = true, .closing = true}, 3, true, false},
+		/* the error behind is to be read */
+		{{.readable = true, .closing = true, .failed = true}, 3, false, true},
+		/* more may lie behind the mark */
+		{{.readable = true, .closing = true, .urgent = true}, 3, false, true},
+	};
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(cases); i++) {
+		struct ew_side side = cases[i].side;
+		assert_int_equal(ew_side_on_read(&side, 10, cases[i].got), cases[i].last);
+		assert_int_equal(side.readable, cases[i].readable);
+	}
+}
+
+static void takes_bytes_and_end_by_one_read(void **state)
+{
+	struct world world;
+	uint8_t data[1];
+	(void)state;
+	open_world(&world);
+	assert_int_equal(feed(&world, 0, 1000), 1000);
+	shutdown(world.in, SHUT_WR);
+	world.from.closing = true;
+	assert_int_equal(pump(&world), EW_PUMP_DONE);
+	assert_int_equal(drain(&world, 0, 65536), 1000);
+	assert_int_equal(recv(world.out, data, 1, 0), 0);
+	close_world(&world);
+}
+
 static void keeps_what_does_not_go_out_at_once(void **state)
 {
 	struct world world;
@@ -231,6 +271,8 @@ int main(void)
 		cmocka_unit_test(passes_the_end_on_after_the_last_byte),
 		cmocka_unit_test(leaves_the_other_side_its_turn),
 		cmocka_unit_test(tells_who_has_gone),
+		cmocka_unit_test(knows_the_last_read_by_what_events_said),
+		cmocka_unit_test(takes_bytes_and_end_by_one_read),
 		cmocka_unit_test(keeps_what_does_not_go_out_at_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
