@@ -95,9 +95,8 @@ static void on_found(struct member *member)
 			kube_client_get_path(member->client, "/version", on_version, member);
 }
 
-static void on_lost(void *arg)
+int64_t member_contact_ms(const struct member *member)
 {
-	struct member *member = arg;
 	int64_t contact_ms = 0;
 
 	for (size_t i = 0; i < DISCOVERY_KINDS; i++) {
@@ -106,8 +105,16 @@ static void on_lost(void *arg)
 		if (status.contact_ms > contact_ms)
 			contact_ms = status.contact_ms;
 	}
+	return contact_ms;
+}
+
+static void on_lost(void *arg)
+{
+	struct member *member = arg;
+	int64_t silent_ms = loop_now_ms(member->loop) - member_contact_ms(member);
+
 	member->reachable = false;
-	member->observed_wall_s = clock_wall_s() - (loop_now_ms(member->loop) - contact_ms) / 1000;
+	member->observed_wall_s = clock_wall_s() - silent_ms / 1000;
 	member->must_tell = true;
 	note(member);
 }

@@ -80,6 +80,8 @@ MUST_CHECK
 bool member_set_config(struct member *member, const struct kubeconfig *config,
                        const struct member_dial *dial, struct err *err);
 void member_set_paused(struct member *member, bool paused);
+/* Monotonic time of the last sign of life of any kind; 0: never. */
+int64_t member_contact_ms(const struct member *member);
 /* Once in a while: the copy is still right. */
 void member_touch(struct member *member);
 void member_get_status(const struct member *member, struct discovery_status *ret_status);

@@ -48,7 +48,7 @@ void member_get_status(const struct member *member, struct discovery_status *ret
 		.complete = member->complete,
 		.from_copy = member->from_copy,
 		.reachable = member->reachable,
-		.observed_wall_s = member->reachable ? now_wall_s : member->observed_wall_s,
+		.observed_wall_s = member->observed_wall_s,
 		.uid = "",
 		.network = "",
 		.version = member->version,
@@ -58,6 +58,10 @@ void member_get_status(const struct member *member, struct discovery_status *ret
 		.error = "",
 	};
 
+	/* one that hangs counts as reachable until its watches are given up */
+	if (member->reachable)
+		status.observed_wall_s =
+			now_wall_s - (loop_now_ms(member->loop) - member_contact_ms(member)) / 1000;
 	if (member->snapshot != NULL)
 		add_snapshot(member->snapshot, &status);
 	for (size_t i = 0; i < DISCOVERY_KINDS; i++)

@@ -114,7 +114,7 @@ static void tell_status(struct reflector_core *core)
 		core->handlers.on_status(core->handlers.arg);
 }
 
-void reflector_core_contact(struct reflector_core *core, int64_t now_ms)
+static void note_contact(struct reflector_core *core, int64_t now_ms)
 {
 	bool was_reachable = core->status.reachable;
 
@@ -123,6 +123,13 @@ void reflector_core_contact(struct reflector_core *core, int64_t now_ms)
 	core->error = (struct err){0};
 	if (!was_reachable)
 		tell_status(core);
+}
+
+/* Of a list only a page's end is a sign of life: half an answer, or a login page, is none. */
+void reflector_core_contact(struct reflector_core *core, int64_t now_ms)
+{
+	if (core->machine.state != REFLECTOR_LIST)
+		note_contact(core, now_ms);
 }
 
 /* An expired version is an answer like others. */
@@ -248,6 +255,11 @@ static struct reflector_action end_page(struct reflector_core *core, struct refl
 
 		return fail(core, &outcome, at);
 	}
+	uint64_t turn = core->turn;
+
+	note_contact(core, at.now_ms);
+	if (core->turn != turn)
+		return (struct reflector_action){.what = REFLECTOR_DO_NOTHING};
 	struct reflector_input input = {
 		.kind = REFLECTOR_ON_PAGE,
 		.rv = str_from(json_str_at(frame, "metadata.resourceVersion", "")),

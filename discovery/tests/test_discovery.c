@@ -44,6 +44,9 @@ struct rig {
 	size_t n_snapshots;
 	size_t n_status;
 	bool remove_on_snapshot;
+	const char *junk; /* the answer to every list, NULL: what items say */
+	size_t n_junk;
+	bool was_reachable;
 };
 
 /* --- the API server --------------------------------------------------------------------------- */
@@ -62,6 +65,11 @@ static void reply_list(struct rig *rig, struct http_exchange *ex, int kind)
 {
 	struct buf CLEANUP(buf_fini) body = {.max = 1 << 20};
 
+	if (rig->junk != NULL) {
+		rig->n_junk++;
+		http_exchange_reply(ex, 200, "text/html", str_from(rig->junk));
+		return;
+	}
 	if (rig->items[kind] == NULL) {
 		http_exchange_reply(
 			ex, 403, "application/json",
@@ -154,12 +162,21 @@ static void on_snapshot(const struct discovery_change *change, void *arg)
 		discovery_remove(rig->discovery, change->cluster);
 }
 
+static struct discovery_status status_of(struct rig *rig)
+{
+	struct discovery_status status;
+
+	assert_true(discovery_status(rig->discovery, "c1", &status));
+	return status;
+}
+
 static void on_status(const char *cluster, void *arg)
 {
 	struct rig *rig = arg;
 
 	assert_string_equal(cluster, "c1");
 	rig->n_status++;
+	rig->was_reachable |= status_of(rig).reachable;
 }
 
 static struct discovery *create(struct rig *rig)
@@ -238,14 +255,6 @@ static int tear_down(void **state)
 
 /* --- tests ------------------------------------------------------------------------------------ */
 
-static struct discovery_status status_of(struct rig *rig)
-{
-	struct discovery_status status;
-
-	assert_true(discovery_status(rig->discovery, "c1", &status));
-	return status;
-}
-
 static void a_snapshot_is_made_when_every_list_has_ended(void **state)
 {
 	struct rig *rig = *state;
@@ -281,6 +290,41 @@ static void a_snapshot_is_made_when_every_list_has_ended(void **state)
 
 	assert_string_equal(web->ports[0].endpoints[0].locality->text, "r1/z1");
 	assert_true(web->ports[0].endpoints[0].mtls);
+}
+
+static void what_is_no_api_server_is_not_reachable(void **state)
+{
+	static const struct {
+		const char *answer;
+		const char *word;
+	} rows[] = {
+		{"<html><body>Please log in</body></html>", "it is HTML"},
+		{"{\"metadata\":{\"resourceVersion\":\"10\"},\"items\":[", ""},
+		{"[]", ""},
+		{"", ""},
+	};
+	struct rig *rig = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		size_t n = rig->n_junk + 2 * N_KINDS;
+
+		rig->junk = rows[i].answer;
+		put(rig);
+		/* every kind is asked again, and once more */
+		assert_true(wait_for(rig, &rig->n_junk, n));
+		struct discovery_status status = status_of(rig);
+
+		assert_row(rows[i].answer, !rig->was_reachable && !status.reachable);
+		assert_row(rows[i].answer, status.error[0] != '\0');
+		if (strstr(status.error, rows[i].word) == NULL)
+			fail_msg("%s: %s", rows[i].answer, status.error);
+		assert_int_equal(status.observed_wall_s, 0);
+		discovery_remove(rig->discovery, "c1");
+	}
+	rig->junk = NULL;
+	put(rig);
+	assert_true(wait_for(rig, &rig->n_snapshots, 1));
+	assert_true(status_of(rig).reachable);
 }
 
 static void a_change_names_the_services_that_differ(void **state)
@@ -449,6 +493,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(a_snapshot_is_made_when_every_list_has_ended),
+		TEST(what_is_no_api_server_is_not_reachable),
 		TEST(a_change_names_the_services_that_differ),
 		TEST(after_a_restart_the_copy_counts_until_the_lists_have_ended),
 		TEST(an_unchanged_cluster_is_confirmed_without_changes),
