@@ -22,6 +22,8 @@ enum control_kind {
 enum {
 	N_CONTROL_KINDS = KIND_SECRET + 1,
 	CONTROL_RETRY_MS = 2000,
+	CONTROL_CHECK_MS = 30000,  /* between two looks at what is made in a member */
+	CONTROL_COUNT_MS = 1000,   /* between two counts of acknowledgements */
 	CONTROL_SERVICE_MS = 5000, /* between two writes of one MeshService's counts */
 	CONTROL_COPY_MS = 30000,   /* an unreachable member counts from its copy after this */
 	CONTROL_REACH_MS = 5000,   /* between two TCP tries of an adopted address */
@@ -122,14 +124,22 @@ MUST_CHECK
 bool control_publish_init(struct control *control, const char *data_dir, struct err *err);
 void control_publish_fini(struct control *control);
 
-/* member_io.c: a member's own client, and the objects we make in it. */
+/* member_io.c: a member's own client. */
 void control_member_connect(struct control *control, struct member *member);
-void control_member_install(struct control *control, struct member *member);
-/* Deletes there what carries the Cluster's label. done is told once. */
-void control_member_clean(struct control *control, struct member *member);
-bool control_member_is_clean(const struct member *member, struct err *ret_err);
 struct kube_client *control_member_client(const struct member *member);
 void control_member_disconnect(struct member *member);
+
+/* member_install_io.c: makes in the member what is wanted, if that has changed or it is time to
+ * look; sets setup and found_twin, and queues the Cluster when either has changed. */
+void control_member_install(struct control *control, struct member *member);
+/* Writes nothing more there. */
+void control_member_halt(struct member *member);
+void control_member_install_init(struct member_work *work);
+
+/* member_clean_io.c: deletes there what carries the Cluster's label; queues the Cluster when done,
+ * or to be called again. */
+void control_member_clean(struct member *member);
+bool control_member_is_clean(const struct member *member, struct err *ret_err);
 
 /* leave.c: the next step of a member that is being deleted. */
 void control_member_leave(struct control *control, struct member *member, const json_t *obj);

@@ -13,17 +13,26 @@ enum {
 	REPORTER_MAX = 300
 };
 
+/* NULL: there is none, or it is being deleted. */
+static const struct gateway_spec *gateway_of(const struct control *control, const char *cluster,
+                                             const char *name)
+{
+	const struct gateway_spec *gateway = map_find_text(&control->world.gateways, name);
+	bool is_there =
+		gateway != NULL && !gateway->deleting && strcmp(gateway->cluster, cluster) == 0;
+	return is_there ? gateway : NULL;
+}
+
 static bool find_gateway(const char *cluster, const char *name, const char **ret_network,
                          const struct locality **ret_locality, void *arg, struct err *err)
 {
 	struct control *control = arg;
-	const struct gateway_spec *gateway = map_find_text(&control->world.gateways, name);
 	const struct member *member = world_member(&control->world, cluster);
 	if (!control->started)
 		return err_set(err, ERR_UNAVAILABLE, "the control plane is reading its objects");
 	if (member == NULL || member->leave >= MEMBER_CLEANING)
 		return err_set(err, ERR_FORBIDDEN, "cluster '%s' is not a member", cluster);
-	if (gateway == NULL || strcmp(gateway->cluster, cluster) != 0)
+	if (gateway_of(control, cluster, name) == NULL)
 		return err_set(err, ERR_FORBIDDEN,
 		               "cluster '%s' has no EastWestGateway '%s': create it first", cluster,
 		               name);
@@ -52,9 +61,7 @@ bool control_cluster_may(struct control *control, const char *cluster, struct er
 
 static bool gateway_exists(const char *cluster, const char *name, void *arg)
 {
-	struct control *control = arg;
-	const struct gateway_spec *gateway = map_find_text(&control->world.gateways, name);
-	return gateway != NULL && strcmp(gateway->cluster, cluster) == 0;
+	return gateway_of(arg, cluster, name) != NULL;
 }
 
 static bool service_is_lost(const char *key, void *arg)
@@ -97,6 +104,12 @@ static void on_instance(const struct ads_instance *instance, bool connected, voi
 	}
 	control_enqueue(control, KIND_GATEWAY, instance->gateway, 0);
 	control_enqueue(control, KIND_MESH, "default", 0);
+}
+
+/* The Mesh counts who is current; many become so at once. */
+static void on_current(void *arg)
+{
+	control_enqueue(arg, KIND_MESH, "default", CONTROL_COUNT_MS);
 }
 
 static void on_nack(const struct ads_instance *instance, const char *resource, const char *message,
@@ -159,6 +172,7 @@ struct ads_control control_ads_hooks(struct control *control)
 		.gateway_exists = gateway_exists,
 		.service_is_lost = service_is_lost,
 		.on_instance = on_instance,
+		.on_current = on_current,
 		.on_nack = on_nack,
 		.on_report = on_report,
 		.arg = control,

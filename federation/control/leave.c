@@ -49,7 +49,8 @@ static void move(struct control *control, struct member *member, enum member_lea
 	member->leave = to;
 	member->leave_ms = loop_now_ms(control->loop);
 	log_info("control", "cluster leaves  cluster=%s step=%s", member->spec.name, words[to]);
-	control_enqueue(control, KIND_CLUSTER, member->spec.name, 0);
+	/* one that yielded to it need not any more */
+	control_enqueue_all(control, KIND_CLUSTER);
 }
 
 static void start_cleaning(struct control *control, struct member *member, const json_t *obj)
@@ -118,7 +119,7 @@ void control_member_leave(struct control *control, struct member *member, const 
 		break;
 	case MEMBER_CLEANING:
 		reflector_for_each(control->reflectors[KIND_GATEWAY], delete_own_gateway, control);
-		control_member_clean(control, member);
+		control_member_clean(member);
 		if (control_member_is_clean(member, &err))
 			move(control, member, MEMBER_GONE);
 		break;

@@ -79,8 +79,9 @@ static void update_mesh(struct control *control, const struct member *member)
 	control_publish_soon(control);
 }
 
-static void leave_out(struct control *control, const struct member *member)
+static void leave_out(struct control *control, struct member *member)
 {
+	control_member_halt(member);
 	mesh_builder_remove_cluster(control->builder, member->spec.name);
 	control_publish_soon(control);
 }
@@ -157,6 +158,7 @@ static void forget(struct control *control, const char *key)
 	control_update_networks(control);
 	control_publish_soon(control);
 	control_enqueue_all(control, KIND_SERVICE);
+	control_enqueue_all(control, KIND_CLUSTER);
 	control_enqueue(control, KIND_MESH, "default", 0);
 }
 
@@ -176,6 +178,16 @@ static void follow(struct control *control, struct member *member)
 	discovery_set_paused(control->discovery, member->spec.name, member->spec.paused);
 }
 
+/* Another Cluster may be the same real one, or no longer. */
+static void learn_uid(struct control *control, struct member *member, const char *uid)
+{
+	if (uid[0] == '\0' || (member->uid != NULL && strcmp(member->uid, uid) == 0))
+		return;
+	free(member->uid);
+	member->uid = xstrdup(uid);
+	control_enqueue_all(control, KIND_CLUSTER);
+}
+
 void control_reconcile_cluster(struct control *control, const char *key)
 {
 	struct err err;
@@ -193,7 +205,9 @@ void control_reconcile_cluster(struct control *control, const char *key)
 	struct member *member = world_member(&control->world, key);
 	follow(control, member);
 	bool known = discovery_status(control->discovery, key, &seen);
-	const char *twin = known ? world_older_twin(&control->world, key, seen.uid) : NULL;
+	if (known)
+		learn_uid(control, member, seen.uid);
+	const char *twin = world_older_twin(&control->world, key);
 	free(member->clash);
 	member->clash = twin != NULL ? xstrdup(twin) : NULL;
 	if (member->clash == NULL)

@@ -58,15 +58,17 @@ static void count_instance(const struct ads_instance *instance, void *arg)
 void control_reconcile_mesh(struct control *control, const char *key)
 {
 	struct err err;
+	bool changed;
 	const json_t *obj = control_object(control, KIND_MESH, key);
 	if (obj == NULL || strcmp(key, "default") != 0)
 		return;
-	if (world_set_mesh(&control->world, obj, &err)) {
-		mesh_builder_set_settings(control->builder, &control->world.mesh);
-		control_update_networks(control);
-	} else {
+	if (!world_set_mesh(&control->world, obj, &changed, &err)) {
 		tell_bad(control, KIND_MESH, obj, &err);
 		return;
+	}
+	if (changed) {
+		mesh_builder_set_settings(control->builder, &control->world.mesh);
+		control_update_networks(control);
 	}
 	if (control->mesh == NULL)
 		return; /* after a restart the counts of before stay until there is a mesh */
@@ -133,6 +135,7 @@ void control_reconcile_gateway(struct control *control, const char *key)
 	if (obj == NULL) {
 		char *cluster = xstrdup(old != NULL ? old->cluster : "");
 		world_remove_gateway(&control->world, key);
+		ads_review_gateways(control->ads);
 		touch_neighbours(control, cluster);
 		free(cluster);
 		return;
@@ -142,6 +145,8 @@ void control_reconcile_gateway(struct control *control, const char *key)
 		return;
 	}
 	const struct gateway_spec *gateway = map_find_text(&control->world.gateways, key);
+	if (gateway->deleting)
+		ads_review_gateways(control->ads);
 	touch_neighbours(control, gateway->cluster);
 	control_write_status(control, KIND_GATEWAY, obj,
 	                     status_gateway(obj, &control->world, gateway, control_now(control)));

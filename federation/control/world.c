@@ -16,7 +16,9 @@ static void free_member(void *value)
 	struct member *member = value;
 	cluster_spec_fini(&member->spec);
 	kubeconfig_fini(&member->kubeconfig);
+	free(member->uid);
 	free(member->clash);
+	free(member->found_twin);
 	free(member->held);
 	free(member);
 }
@@ -58,11 +60,12 @@ struct member *world_member(const struct world *world, const char *cluster)
 	return map_find_text(&world->members, cluster);
 }
 
-bool world_set_mesh(struct world *world, const json_t *obj, struct err *err)
+bool world_set_mesh(struct world *world, const json_t *obj, bool *ret_changed, struct err *err)
 {
 	struct mesh_settings settings;
 	if (!mesh_settings_decode(obj, &settings, err))
 		return false;
+	*ret_changed = !world->has_mesh || !mesh_settings_eq(&world->mesh, &settings);
 	mesh_settings_fini(&world->mesh);
 	world->mesh = settings;
 	world->has_mesh = true;
@@ -182,22 +185,39 @@ void world_remove_gateway(struct world *world, const char *name)
 		free_gateway(gateway);
 }
 
-const char *world_older_twin(const struct world *world, const char *cluster, const char *uid)
+static const char *uid_of(const struct member *member)
+{
+	return member->uid != NULL ? member->uid : member->spec.cluster_uid;
+}
+
+static bool is_older(const struct member *a, const struct member *b)
+{
+	if (a->spec.created_s != b->spec.created_s)
+		return a->spec.created_s < b->spec.created_s;
+	return strcmp(a->spec.name, b->spec.name) < 0;
+}
+
+bool world_yields_to(const struct world *world, const struct member *member, const char *name)
+{
+	const struct member *other = world_member(world, name);
+	if (other == NULL || other == member || other->spec.deleting)
+		return false;
+	bool may_be_same = uid_of(other)[0] == '\0' || strcmp(uid_of(other), uid_of(member)) == 0;
+	return may_be_same && is_older(other, member);
+}
+
+const char *world_older_twin(const struct world *world, const char *cluster)
 {
 	const struct member *self = world_member(world, cluster);
-	if (self == NULL || uid[0] == '\0')
+	if (self == NULL || uid_of(self)[0] == '\0')
 		return NULL;
 	map_for_each (it, &world->members) {
 		const struct member *other = map_value(it);
-		if (other == self || strcmp(other->spec.cluster_uid, uid) != 0 ||
-		    other->spec.deleting)
-			continue;
-		bool older = other->spec.created_s < self->spec.created_s ||
-		             (other->spec.created_s == self->spec.created_s &&
-		              strcmp(other->spec.name, cluster) < 0);
-		if (older)
+		if (uid_of(other)[0] != '\0' && world_yields_to(world, self, other->spec.name))
 			return other->spec.name;
 	}
+	if (self->found_twin != NULL && world_yields_to(world, self, self->found_twin))
+		return self->found_twin;
 	return NULL;
 }
 

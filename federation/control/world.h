@@ -37,7 +37,9 @@ struct member {
 	struct kubeconfig kubeconfig;
 	bool has_kubeconfig;
 	struct err secret_err; /* msg "" : none */
+	char *uid;             /* of the real cluster, as seen since start; NULL not yet */
 	char *clash;           /* name of the older Cluster that is the same real one, NULL none */
+	char *found_twin;      /* Cluster whose label the member's objects carry, NULL none */
 	/* what we make in it */
 	struct member_work *work; /* member_io.c's own */
 	enum member_setup setup;
@@ -70,7 +72,7 @@ void world_fini(struct world *world);
 struct member *world_member(const struct world *world, const char *cluster);
 /* Decoded copies replace what was there. False with err: the object is left as it was before. */
 MUST_CHECK
-bool world_set_mesh(struct world *world, const json_t *obj, struct err *err);
+bool world_set_mesh(struct world *world, const json_t *obj, bool *ret_changed, struct err *err);
 MUST_CHECK
 bool world_set_member(struct world *world, const json_t *obj, int64_t now_ms, struct err *err);
 MUST_CHECK
@@ -81,8 +83,12 @@ void world_remove_member(struct world *world, const char *name);
 void world_remove_group(struct world *world, const char *name);
 void world_remove_gateway(struct world *world, const char *name);
 
-/* The member whose Cluster was created first wins when two have one uid; NULL: no other. */
-const char *world_older_twin(const struct world *world, const char *cluster, const char *uid);
+/* Of two Clusters for one real cluster the one that was created first wins, then the lesser name.
+ * The one that this one must yield to, borrowed; NULL: none. */
+const char *world_older_twin(const struct world *world, const char *cluster);
+/* Must member yield to the Cluster of this name, whose objects are in the same real cluster? Not to
+ * one that is gone, leaves, or is known to be another real cluster by now. */
+bool world_yields_to(const struct world *world, const struct member *member, const char *name);
 
 /*
  * The network of a group as it is in effect. Fini with network_result_fini(). What is in effect

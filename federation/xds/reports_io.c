@@ -12,11 +12,18 @@ enum {
 	REPORT_ADDRESSES_MAX = 4096
 };
 
-bool ads_call_gateway(struct ads *ads, const struct grpc_call *call,
-                      struct cert_identity *ret_identity, int64_t *ret_not_after_s, struct err *err)
+/* The gateway may have been deleted since its stream began. */
+static bool is_known(const struct ads *ads, const struct cert_identity *who, struct err *err)
 {
 	const char *network;
 	const struct locality *locality;
+	return ads->control.find_gateway(who->cluster, who->name, &network, &locality,
+	                                 ads->control.arg, err);
+}
+
+bool ads_call_gateway(struct ads *ads, const struct grpc_call *call,
+                      struct cert_identity *ret_identity, int64_t *ret_not_after_s, struct err *err)
+{
 	STACK_OF(X509) *chain = http_exchange_peer_chain(grpc_call_exchange(call));
 	if (chain == NULL)
 		return err_set(err, ERR_UNAUTHORIZED,
@@ -28,8 +35,7 @@ bool ads_call_gateway(struct ads *ads, const struct grpc_call *call,
 		return err_set(err, ERR_FORBIDDEN, "a %s has no business here",
 		               cert_kind_name(ret_identity->kind));
 	*ret_not_after_s = cert_chain_not_after(chain);
-	return ads->control.find_gateway(ret_identity->cluster, ret_identity->name, &network,
-	                                 &locality, ads->control.arg, err);
+	return is_known(ads, ret_identity, err);
 }
 
 /* --- one stream of reports -------------------------------------------------------------------- */
@@ -85,6 +91,13 @@ static size_t read_addresses(const Fedway__Report__V1__Report *report,
 	return n;
 }
 
+static void end_stream(struct grpc_call *call, enum grpc_status status, const char *message)
+{
+	free(grpc_call_data(call));
+	grpc_call_set_data(call, NULL);
+	grpc_call_end(call, status, message);
+}
+
 static void on_message(struct grpc_call *call, struct str message, void *arg)
 {
 	struct ads *ads = arg;
@@ -92,6 +105,10 @@ static void on_message(struct grpc_call *call, struct str message, void *arg)
 	struct err err;
 	if (reporter == NULL)
 		return;
+	if (!is_known(ads, &reporter->who, &err)) {
+		end_stream(call, grpc_status_of_err(err.code), err.msg);
+		return;
+	}
 	ProtobufCMessage *base =
 		xds_message_unpack(&fedway__report__v1__report__descriptor, message, &err);
 	if (base == NULL) {
@@ -121,9 +138,7 @@ static void on_message(struct grpc_call *call, struct str message, void *arg)
 static void on_half_close(struct grpc_call *call, void *arg)
 {
 	(void)arg;
-	free(grpc_call_data(call));
-	grpc_call_set_data(call, NULL);
-	grpc_call_end(call, GRPC_OK, NULL);
+	end_stream(call, GRPC_OK, NULL);
 }
 
 static void on_gone(struct grpc_call *call, const struct err *why, void *arg)

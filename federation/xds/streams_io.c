@@ -185,6 +185,8 @@ static void on_outcome(struct xds_ads_stream *xds, const struct xds_outcome *out
 	}
 	if (outcome->accepted) {
 		metrics_add(ads->metrics.sent[outcome->type], (int64_t)outcome->n_resources);
+		if (ads->control.on_current != NULL && ads_stream_describe(stream).current)
+			ads->control.on_current(ads->control.arg);
 		return;
 	}
 	metrics_add(ads->metrics.nacks, 1);
@@ -243,15 +245,18 @@ static void place_again(struct ads_stream *stream)
 		xds_ads_stream_close(stream->stream, GRPC_PERMISSION_DENIED, err.msg);
 }
 
+void ads_review_gateways(struct ads *ads)
+{
+	list_for_each_safe (it, &ads->streams)
+		place_again(LIST_ENTRY(it, struct ads_stream, link));
+}
+
 void ads_streams_update(struct ads *ads)
 {
 	int64_t now = loop_now_ms(ads->loop);
 	list_for_each (it, &ads->programs)
 		program_update(LIST_ENTRY(it, struct ads_program, link)->program, ads->mesh, now);
-	list_for_each_safe (it, &ads->streams) {
-		struct ads_stream *stream = LIST_ENTRY(it, struct ads_stream, link);
-		place_again(stream);
-	}
+	ads_review_gateways(ads);
 	list_for_each (it, &ads->streams) {
 		struct ads_stream *stream = LIST_ENTRY(it, struct ads_stream, link);
 		/* streams that opened before the first mesh have no set yet */

@@ -35,6 +35,7 @@ struct fixture {
 	bool lost; /* service shop/web has a part that nobody knows */
 	size_t came;
 	size_t went;
+	size_t current;
 };
 
 /* A gateway process. */
@@ -94,6 +95,11 @@ static void on_instance(const struct ads_instance *instance, bool connected, voi
 	assert_string_equal(instance->gateway, "gw1");
 	f->came += connected ? 1 : 0;
 	f->went += connected ? 0 : 1;
+}
+
+static void on_current(void *arg)
+{
+	((struct fixture *)arg)->current++;
 }
 
 /* --- the mesh -----------------------------------------------------------------------------------
@@ -185,6 +191,7 @@ static int setup(void **state)
 	                    .gateway_exists = gateway_exists,
 	                    .service_is_lost = service_is_lost,
 	                    .on_instance = on_instance,
+	                    .on_current = on_current,
 	                    .arg = f},
 	};
 	f->ads = ads_create(&config, &err);
@@ -365,6 +372,9 @@ static void a_gateway_gets_its_view_and_then_only_changes(void **state)
 	publish(f);
 	WAIT_FOR(f, gateway.applied == 2);
 	assert_int_equal(sent_to_all(f), before + 1);
+	/* told with the last acknowledgement of each burst, not before */
+	WAIT_FOR(f, f->current == 2);
+	assert_true(is_current(f));
 	finish(&gateway);
 	WAIT_FOR(f, f->went == 1);
 }
@@ -418,6 +428,24 @@ static void a_gateway_that_does_not_exist_is_refused(void **state)
 	connect_as(f, &gateway, "c1", "c1");
 	WAIT_FOR(f, strstr(gateway.refused, "no such gateway") != NULL);
 	assert_int_equal(gateway.applied, 0);
+	finish(&gateway);
+}
+
+static void the_stream_of_a_gateway_that_is_deleted_ends(void **state)
+{
+	struct fixture *f = *state;
+	struct gateway gateway = {.applied = 0};
+	publish(f);
+	connect_as(f, &gateway, "c1", "c1");
+	WAIT_FOR(f, gateway.applied == 1);
+	ads_review_gateways(f->ads);
+	loop_run_once(f->loop, 10);
+	assert_int_equal(f->went, 0);
+	f->gateway_known = false;
+	ads_review_gateways(f->ads);
+	WAIT_FOR(f, f->went == 1 && strstr(gateway.refused, "no such gateway") != NULL);
+	/* it keeps what it holds */
+	assert_int_equal(xds_delta_client_len(gateway.state, XDS_CLUSTER), 1);
 	finish(&gateway);
 }
 
@@ -501,6 +529,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_certificate_of_another_clusters_issuer_is_refused,
 	                                        setup, teardown),
 		cmocka_unit_test_setup_teardown(a_gateway_that_does_not_exist_is_refused, setup,
+	                                        teardown),
+		cmocka_unit_test_setup_teardown(the_stream_of_a_gateway_that_is_deleted_ends, setup,
 	                                        teardown),
 		cmocka_unit_test_setup_teardown(
 			what_an_incomplete_member_has_is_held_where_it_is_known, setup, teardown),

@@ -4,7 +4,7 @@
  * reports and certificates.
  *
  *   control ──ads_publish(mesh)──▶ programs (one per view) ──▶ streams
- *   control ◀──on_instance, on_outcome, on_report── streams
+ *   control ◀──on_instance, on_current, on_nack, on_report── streams
  *
  * ADS and reports need the certificate of a gateway that exists; certificates are given for a token
  * or for the certificate that is to be replaced. Loop thread.
@@ -69,6 +69,8 @@ struct ads_control {
 
 	/* A stream came (connected) or went; the instance is as it stands. */
 	void (*on_instance)(const struct ads_instance *instance, bool connected, void *arg);
+	/* An instance has acknowledged all that it shall hold at present. */
+	void (*on_current)(void *arg);
 	/* A resource was refused. */
 	void (*on_nack)(const struct ads_instance *instance, const char *resource,
 	                const char *message, void *arg);
@@ -104,6 +106,10 @@ void ads_publish(struct ads *ads, struct mesh *mesh);
 void ads_expect(struct ads *ads, const char *cluster);
 void ads_set_complete(struct ads *ads, const char *cluster);
 void ads_forget(struct ads *ads, const char *cluster);
+
+/* A gateway may have been deleted: streams and reports of gateways that find_gateway does not know
+ * any more end. They keep what they hold, and are told no more. */
+void ads_review_gateways(struct ads *ads);
 
 /* The cluster has left: its gateways get an empty Snapshot with state LEFT, then their streams
  * end. */
