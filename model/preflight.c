@@ -217,9 +217,8 @@ static void judge_way_back(const struct preflight_facts *facts, struct found *fo
 	else if (facts->probe)
 		found_pass(found, "its probe has a stream to the control plane");
 	else
-		found_skip(found, "whether it reaches the control plane is not seen yet: nothing "
-		                  "of ours runs there; the stream of its gateway or probe will "
-		                  "prove it");
+		found_skip(found, "whether it reaches the control plane is not seen yet: the "
+		                  "stream of its gateway or probe proves it, and there is none");
 }
 
 /* --- all ----------------------------------------------------------------------------------------
@@ -250,16 +249,29 @@ static const struct {
 	{"way-back", NEED_NOTHING, judge_way_back},
 };
 
+/* The cause's command, for this cluster. */
+static void fill_command(const struct cause *cause, const char *cluster, char text[FOUND_TEXT_MAX])
+{
+	const char *command = cause != NULL ? cause->command : "";
+	const char *word = strstr(command, "CLUSTER");
+	if (word == NULL)
+		snprintf(text, FOUND_TEXT_MAX, "%s", command);
+	else
+		snprintf(text, FOUND_TEXT_MAX, "%.*s%s%s", (int)(word - command), command, cluster,
+		         word + strlen("CLUSTER"));
+}
+
 static void add_check(json_t *answer, const char *id, const struct found *found)
 {
 	const struct cause *cause = cause_find(found->code);
+	char command[FOUND_TEXT_MAX];
 	const char *verdict = json_str_at(answer, "verdict", "");
+	fill_command(cause, json_str_at(answer, "cluster", ""), command);
 	json_array_append_new(json_object_get(answer, "checks"),
 	                      json_pack("{ss ss ss ss ss ss ss}", "id", id, "state", found->state,
 	                                "code", found->code, "message", found->message, "evidence",
 	                                found->evidence, "remedy",
-	                                cause != NULL ? cause->remedy : "", "command",
-	                                cause != NULL ? cause->command : ""));
+	                                cause != NULL ? cause->remedy : "", "command", command));
 	if (strcmp(found->state, "Failed") == 0 ||
 	    (strcmp(found->state, "Warning") == 0 && strcmp(verdict, "Passed") == 0))
 		json_object_set_new(answer, "verdict", json_string(found->state));

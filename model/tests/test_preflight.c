@@ -197,7 +197,7 @@ static const struct row rows[] = {
          "Warning",
          "",
          "network g2"},
-	{{0}, "way-back", "Skipped", "", "will prove it"},
+	{{0}, "way-back", "Skipped", "", "proves it"},
 	{{.gateway = "gw-1"}, "way-back", "Passed", "", "gateway gw-1"},
 	{{.probe = true}, "way-back", "Passed", "", "probe"},
 	{{.kubeconfig = "x", .probe = true}, "way-back", "Passed", "", "probe"},
@@ -252,6 +252,16 @@ static void the_worst_check_is_the_verdict_and_all_are_there(void **state)
 	}
 }
 
+static void a_command_names_the_cluster(void **state)
+{
+	struct told told = {.version = "!T refused"};
+	(void)state;
+	json_t *answer = judge(&told, NULL);
+	assert_string_equal(json_str_at(check_of(answer, "reach-api"), "command", ""),
+	                    "kubectl --context c1 get --raw /version");
+	json_decref(answer);
+}
+
 static void every_right_is_asked_for_as_a_review(void **state)
 {
 	(void)state;
@@ -270,6 +280,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_check_judges_what_was_answered),
 		cmocka_unit_test(the_worst_check_is_the_verdict_and_all_are_there),
+		cmocka_unit_test(a_command_names_the_cluster),
 		cmocka_unit_test(every_right_is_asked_for_as_a_review),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
