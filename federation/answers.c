@@ -45,35 +45,55 @@ static json_t *explain(struct mesh *mesh, const json_t *body, struct err *err)
 	return answer;
 }
 
+static void refuse_early(struct api_answer *answer)
+{
+	struct err err;
+	err_set(&err, ERR_UNAVAILABLE, "the control plane is still reading its objects");
+	api_answer_fail(answer, &err);
+}
+
 static void on_explain(struct api_answer *answer, const json_t *body, void *arg)
 {
 	const struct answers *answers = arg;
 	struct err err;
 	struct mesh *mesh = answers->control != NULL ? control_mesh(answers->control) : NULL;
-	json_t *obj = NULL;
-	if (mesh == NULL)
-		err_set(&err, ERR_UNAVAILABLE, "the control plane is still reading its objects");
-	else
-		obj = explain(mesh, body, &err);
+	json_t *obj = mesh != NULL ? explain(mesh, body, &err) : NULL;
 	if (obj != NULL)
 		api_answer_reply(answer, obj);
-	else
+	else if (mesh != NULL)
 		api_answer_fail(answer, &err);
+	else
+		refuse_early(answer);
 }
 
-/* --- ConnectivityMatrix -------------------------------------------------------------------------
+/* --- those with a file of their own -------------------------------------------------------------
  */
 
 static void on_matrix(struct api_answer *answer, const json_t *body, void *arg)
 {
 	const struct answers *answers = arg;
-	struct err err;
-	if (answers->connectivity != NULL) {
+	if (answers->connectivity != NULL)
 		connectivity_answer(answers->connectivity, answer, body);
-		return;
-	}
-	err_set(&err, ERR_UNAVAILABLE, "the control plane is still reading its objects");
-	api_answer_fail(answer, &err);
+	else
+		refuse_early(answer);
+}
+
+static void on_plan(struct api_answer *answer, const json_t *body, void *arg)
+{
+	const struct answers *answers = arg;
+	if (answers->plans != NULL)
+		plans_answer(answers->plans, answer, body);
+	else
+		refuse_early(answer);
+}
+
+static void on_preflight(struct api_answer *answer, const json_t *body, void *arg)
+{
+	const struct answers *answers = arg;
+	if (answers->preflights != NULL)
+		preflights_answer(answers->preflights, answer, body);
+	else
+		refuse_early(answer);
 }
 
 /* --- all ----------------------------------------------------------------------------------------
@@ -81,22 +101,25 @@ static void on_matrix(struct api_answer *answer, const json_t *body, void *arg)
 
 void answers_add(struct api *api, struct answers *answers)
 {
-	answers->explanation = (struct api_answer_kind){
-		.group = "answers.fedway.io",
-		.version = "v1alpha1",
-		.plural = "routeexplanations",
-		.kind = "RouteExplanation",
-		.cb = on_explain,
-		.arg = answers,
+	static const struct {
+		const char *plural;
+		const char *kind;
+		void (*cb)(struct api_answer *answer, const json_t *body, void *arg);
+	} rows[N_ANSWERS] = {
+		{"routeexplanations", "RouteExplanation", on_explain},
+		{"connectivitymatrices", "ConnectivityMatrix", on_matrix},
+		{"plans", "Plan", on_plan},
+		{"preflights", "Preflight", on_preflight},
 	};
-	answers->matrix = (struct api_answer_kind){
-		.group = "answers.fedway.io",
-		.version = "v1alpha1",
-		.plural = "connectivitymatrices",
-		.kind = "ConnectivityMatrix",
-		.cb = on_matrix,
-		.arg = answers,
-	};
-	api_add_answer(api, &answers->explanation);
-	api_add_answer(api, &answers->matrix);
+	for (size_t i = 0; i < N_ANSWERS; i++) {
+		answers->kinds[i] = (struct api_answer_kind){
+			.group = "answers.fedway.io",
+			.version = "v1alpha1",
+			.plural = rows[i].plural,
+			.kind = rows[i].kind,
+			.cb = rows[i].cb,
+			.arg = answers,
+		};
+		api_add_answer(api, &answers->kinds[i]);
+	}
 }

@@ -6,15 +6,23 @@
 #pragma once
 
 #include "connectivity.h"
+#include "plans.h"
+#include "preflights.h"
 
 #include "api/api.h"
 #include "control/control.h"
 
+enum {
+	N_ANSWERS = 4
+};
+
 struct answers {
-	struct api_answer_kind explanation;
-	struct api_answer_kind matrix;
-	struct control *control; /* NULL until the controllers run: answers are refused with 503 */
-	struct connectivity *connectivity; /* NULL as above */
+	struct api_answer_kind kinds[N_ANSWERS];
+	/* NULL until the controllers run: their answers are refused with 503 */
+	struct control *control;
+	struct connectivity *connectivity;
+	struct plans *plans;
+	struct preflights *preflights;
 };
 
 /* Registers every answer; answers is borrowed and outlives api. */

@@ -96,6 +96,11 @@ void connectivity_follow(struct connectivity *connectivity, struct mesh *mesh)
 	free(gateways);
 }
 
+bool connectivity_has_probe(const struct connectivity *connectivity, const char *cluster)
+{
+	return probe_service_has_probe(connectivity->service, cluster);
+}
+
 /* --- ConnectivityMatrix: {spec: {run}} ----------------------------------------------------------
  */
 

@@ -25,6 +25,8 @@ struct connectivity *connectivity_create(const struct connectivity_config *confi
 void connectivity_destroy(struct connectivity *connectivity);
 /* Clusters, networks and gateways as they are now. */
 void connectivity_follow(struct connectivity *connectivity, struct mesh *mesh);
+/* Has a probe of this cluster a stream? */
+bool connectivity_has_probe(const struct connectivity *connectivity, const char *cluster);
 /* spec.run true: all checks first, then the answer; else the last results with their age. */
 void connectivity_answer(struct connectivity *connectivity, struct api_answer *answer,
                          const json_t *body);

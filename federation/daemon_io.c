@@ -151,6 +151,20 @@ static void open_connectivity(struct daemon *daemon)
 	control_on_mesh(daemon->control, on_mesh, daemon);
 }
 
+static void open_answers(struct daemon *daemon)
+{
+	struct preflights_config config = {
+		.loop = daemon->loop,
+		.api = daemon->client,
+		.control = daemon->control,
+		.ads = daemon->ads,
+		.connectivity = daemon->answers.connectivity,
+	};
+	daemon->answers.control = daemon->control;
+	daemon->answers.plans = plans_create(daemon->client);
+	daemon->answers.preflights = preflights_create(&config);
+}
+
 /* ports.json: what was chosen, for whoever started us with port 0. */
 static void write_ports(struct daemon *daemon)
 {
@@ -202,7 +216,7 @@ static bool start_mesh(struct daemon *daemon, const json_t *obj, struct err *err
 	control_start(daemon->control, daemon->ads,
 	              told->n > 0 ? told->items[0] : addr_format(&addr, text));
 	open_connectivity(daemon);
-	daemon->answers.control = daemon->control;
+	open_answers(daemon);
 	write_ports(daemon);
 	log_info("fedwayd", "control plane runs  xds=%s", addr_format(&addr, text));
 	return true;
@@ -301,6 +315,8 @@ static void on_stop(void *arg)
 /* In the reverse order of their making; ads tells nobody any more once its streams are cut. */
 static void finish(struct daemon *daemon)
 {
+	preflights_destroy(daemon->answers.preflights);
+	plans_destroy(daemon->answers.plans);
 	control_stop(daemon->control);
 	ads_destroy(daemon->ads);
 	connectivity_destroy(daemon->answers.connectivity);
