@@ -5,17 +5,17 @@
  */
 #include "probe/ladder_io.h"
 
-#include "resolve_io.h"
-
 #include <errno.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/dns.h"
 #include "base/wire.h"
 #include "certs/identity.h"
 
 enum {
+	ADDRESSES_MAX = 8, /* of a name; tried in turn */
 	PING_BYTES = 8, /* echoed before the payload, so that a small packet is told from a large */
 	WIRE_GRACE_MS = 1000 /* our own deadline comes first */
 };
@@ -27,8 +27,8 @@ struct probe_run {
 	struct probe_ladder ladder;
 	int64_t deadline_ms;
 	struct loop_timer timer;
-	struct probe_resolve *resolve;
-	struct addr addrs[PROBE_RESOLVE_MAX];
+	struct dns_question *question;
+	struct addr addrs[ADDRESSES_MAX];
 	size_t n_addrs;
 	size_t next_addr;
 	struct wire *wire;
@@ -80,8 +80,8 @@ void probe_run_cancel(struct probe_run *run)
 	if (run == NULL)
 		return;
 	drop_wire(run);
-	probe_resolve_cancel(run->resolve);
-	run->resolve = NULL;
+	dns_cancel(run->question);
+	run->question = NULL;
 	loop_timer_fini(&run->timer);
 	loop_bury(run->loop, free_run, run);
 }
@@ -290,16 +290,19 @@ static void on_timer(void *arg)
 		end(run, PROBE_END_TIMEOUT, NULL);
 }
 
-static void on_resolved(const struct addr *addrs, size_t n, const char *why, void *arg)
+static void on_resolved(const struct dns_answer *answer, const struct err *err, void *arg)
 {
 	struct probe_run *run = arg;
-	run->resolve = NULL;
-	if (n == 0) {
-		end(run, PROBE_END_UNRESOLVED, why);
+	run->question = NULL;
+	if (answer == NULL) {
+		end(run, PROBE_END_UNRESOLVED, err->msg);
 		return;
 	}
-	memcpy(run->addrs, addrs, n * sizeof(*addrs));
-	run->n_addrs = n;
+	while (run->n_addrs < answer->n && run->n_addrs < N_ELEMS(run->addrs)) {
+		struct addr *addr = &run->addrs[run->n_addrs];
+		*addr = (struct addr){answer->ips[run->n_addrs], run->check.port};
+		run->n_addrs++;
+	}
 	probe_ladder_pass(&run->ladder, clock_now_us());
 	connect_next(run);
 }
@@ -322,6 +325,6 @@ struct probe_run *probe_run_start(struct loop *loop, const struct probe_check *c
 	probe_ladder_init(&run->ladder, &run->check, clock_now_us());
 	loop_timer_init(&run->timer, loop, on_timer, run);
 	loop_timer_set(&run->timer, ms);
-	run->resolve = probe_resolve_start(loop, check->address, check->port, on_resolved, run);
+	run->question = dns_ask(loop, check->address, NULL, on_resolved, run);
 	return run;
 }

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "xds/uplink_io.h"
 
-#include "lookup_io.h"
-
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
 #include "base/alloc.h"
+#include "base/dns.h"
 #include "base/log.h"
 
 /*
@@ -44,7 +43,7 @@ struct xds_uplink {
 	struct tls_ctx *tls; /* shared */
 	struct list users;
 	struct loop_timer timer;
-	struct lookup *lookup;
+	struct dns_question *lookup;
 	struct grpc_conn *conn;
 	int64_t backoff_ms;
 	unsigned attempt; /* chooses among the addresses */
@@ -137,12 +136,13 @@ static void connect_to(struct xds_uplink *uplink, const struct addr *addr)
 	tell_down(uplink, &err);
 }
 
-static void on_found(const struct addr *addrs, size_t n, const struct err *err, void *arg)
+static void on_found(const struct dns_answer *answer, const struct err *err, void *arg)
 {
 	struct xds_uplink *uplink = arg;
 	uplink->lookup = NULL;
-	if (n > 0) {
-		connect_to(uplink, &addrs[uplink->attempt++ % n]);
+	if (answer != NULL) {
+		struct addr addr = {answer->ips[uplink->attempt++ % answer->n], uplink->port};
+		connect_to(uplink, &addr);
 		return;
 	}
 	wait_after_failure(uplink);
@@ -153,8 +153,7 @@ static void on_timer(void *arg)
 {
 	struct xds_uplink *uplink = arg;
 	move(uplink, LOOKUP);
-	uplink->lookup =
-		lookup_start(uplink->config.loop, uplink->host, uplink->port, on_found, uplink);
+	uplink->lookup = dns_ask(uplink->config.loop, uplink->host, NULL, on_found, uplink);
 }
 
 static bool split_address(struct xds_uplink *uplink, const char *address, struct err *err)
@@ -207,7 +206,7 @@ void xds_uplink_destroy(struct xds_uplink *uplink)
 	if (uplink == NULL)
 		return;
 	loop_timer_fini(&uplink->timer);
-	lookup_cancel(uplink->lookup);
+	dns_cancel(uplink->lookup);
 	grpc_conn_close(uplink->conn);
 	list_for_each_safe (it, &uplink->users)
 		list_remove(it);

@@ -245,7 +245,9 @@ static void init(struct ew_control *control, const struct ew_options *options)
 	control->registry = ew_health_registry_create();
 	control->stats = ew_stats_create();
 	control->recorder = ew_recorder_create();
-	control->resolver = ew_resolver_create(control->loop, ew_control_on_resolved, control);
+	const struct ew_resolver_options names = {.on_change = ew_control_on_resolved,
+	                                          .arg = control};
+	control->resolver = ew_resolver_create(control->loop, &names);
 	loop_timer_init(&control->drain_delay, control->loop, on_drain_delay, control);
 	loop_timer_init(&control->drain_timeout, control->loop, on_drain_timeout, control);
 	loop_timer_init(&control->drain_poll, control->loop, on_drain_poll, control);

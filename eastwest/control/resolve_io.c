@@ -1,232 +1,169 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The thread and the loop share one struct under a lock: names in, answers out. getaddrinfo cannot
- * be broken off, so at the end the thread may be left behind; the struct is then freed by it.
- */
 #include "control/resolve_io.h"
 
-#include <netdb.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/alloc.h"
+#include "base/dns.h"
 #include "base/log.h"
 #include "base/macros.h"
+#include "base/map.h"
 
-enum {
-	STOP_WAIT_MS = 200
-};
-
-struct answer {
+struct name {
+	struct ew_resolver *resolver;
 	char *host;
+	struct dns_question *question; /* NULL: none on its way */
+	int64_t due_ms;                /* when to ask next */
+	bool wanted;
 	bool failed; /* the last time */
 	size_t n;
-	struct ip ips[EW_RESOLVE_ADDRESSES_MAX];
+	struct ip ips[EW_RESOLVE_ADDRESSES_MAX]; /* sorted */
 };
 
 struct ew_resolver {
 	struct loop *loop;
-	void (*on_change)(void *arg);
-	void *arg;
-	pthread_t thread;
-	/* the rest is shared, under lock */
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	bool stopping;
-	bool wanted; /* names were added */
-	struct answer *answers;
-	size_t n_answers;
+	struct ew_resolver_options options;
+	struct map names; /* host to struct name */
+	size_t n_in_flight;
+	struct loop_timer timer; /* the next that is due */
 };
+
+static void ask_due(void *arg);
+
+/* --- answers ---------------------------------------------------------------------------------- */
 
 static int by_bytes(const void *a, const void *b)
 {
 	return memcmp(a, b, sizeof(struct ip));
 }
 
-/* Sorted, without doubles. 0: not resolved. */
-static size_t look_up(const char *host, struct ip *ips)
+/* True: not what it was. */
+static bool take_answer(struct name *name, const struct dns_answer *answer)
 {
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-	struct addrinfo *list = NULL;
-	size_t n = 0;
-	if (getaddrinfo(host, NULL, &hints, &list) != 0)
-		return 0;
-	for (struct addrinfo *it = list; it != NULL && n < EW_RESOLVE_ADDRESSES_MAX;
-	     it = it->ai_next) {
-		struct sockaddr_storage sa = {0};
-		struct addr addr;
-		memcpy(&sa, it->ai_addr, it->ai_addrlen);
-		addr_from_sockaddr(&sa, &addr);
-		ips[n++] = addr.ip;
-	}
-	freeaddrinfo(list);
+	struct ip ips[DNS_ADDRESSES_MAX];
+	size_t n = answer->n < EW_RESOLVE_ADDRESSES_MAX ? answer->n : EW_RESOLVE_ADDRESSES_MAX;
+	memcpy(ips, answer->ips, n * sizeof(*ips));
 	qsort(ips, n, sizeof(*ips), by_bytes);
-	size_t kept = 0;
-	for (size_t i = 0; i < n; i++) {
-		if (kept == 0 || !ip_eq(&ips[kept - 1], &ips[i]))
-			ips[kept++] = ips[i];
-	}
-	return kept;
-}
-
-static struct answer *find_answer(struct ew_resolver *resolver, struct str host)
-{
-	for (size_t i = 0; i < resolver->n_answers; i++) {
-		if (str_is(host, resolver->answers[i].host))
-			return &resolver->answers[i];
-	}
-	return NULL;
-}
-
-/* True: not what it was. Under lock. */
-static bool set_answer(struct ew_resolver *resolver, const char *host, const struct ip *ips,
-                       size_t n)
-{
-	struct answer *answer = find_answer(resolver, str_from(host));
-	if (answer == NULL)
+	if (n == name->n && memcmp(ips, name->ips, n * sizeof(*ips)) == 0)
 		return false;
-	if (n == 0 && !answer->failed)
-		log_warn("eastwest", "host name cannot be resolved host=%s", host);
-	answer->failed = n == 0;
-	bool same = n == answer->n && memcmp(ips, answer->ips, n * sizeof(*ips)) == 0;
-	if (n == 0 || same)
-		return false;
-	memcpy(answer->ips, ips, n * sizeof(*ips));
-	answer->n = n;
+	memcpy(name->ips, ips, n * sizeof(*ips));
+	name->n = n;
 	return true;
 }
 
-static void look_up_all(struct ew_resolver *resolver)
+static int64_t next_in_ms(const struct ew_resolver *resolver, const struct dns_answer *answer)
 {
-	bool changed = false;
-	pthread_mutex_lock(&resolver->lock);
-	resolver->wanted = false;
-	for (size_t i = 0; i < resolver->n_answers && !resolver->stopping; i++) {
-		struct ip ips[EW_RESOLVE_ADDRESSES_MAX];
-		char *host = xstrdup(resolver->answers[i].host);
-		pthread_mutex_unlock(&resolver->lock);
-		size_t n = look_up(host, ips);
-		pthread_mutex_lock(&resolver->lock);
-		changed |= set_answer(resolver, host, ips, n);
-		free(host);
-	}
-	/* under the lock, so that the loop is still there when not stopping */
-	if (changed && !resolver->stopping)
-		loop_post(resolver->loop, resolver->on_change, resolver->arg);
-	pthread_mutex_unlock(&resolver->lock);
+	int64_t ms = answer != NULL ? 1000L * answer->ttl_s : 0;
+	ms = ms < 1000 * EW_RESOLVE_TTL_MAX_S ? ms : 1000 * EW_RESOLVE_TTL_MAX_S;
+	return ms > resolver->options.min_ms ? ms : resolver->options.min_ms;
 }
 
-static void wait_turn(struct ew_resolver *resolver)
+static void on_answer(const struct dns_answer *answer, const struct err *err, void *arg)
 {
-	struct timespec until;
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += EW_RESOLVE_INTERVAL_MS / 1000;
-	pthread_mutex_lock(&resolver->lock);
-	while (!resolver->stopping && !resolver->wanted) {
-		if (pthread_cond_timedwait(&resolver->changed, &resolver->lock, &until) != 0)
-			break;
-	}
-	pthread_mutex_unlock(&resolver->lock);
+	struct name *name = arg;
+	struct ew_resolver *resolver = name->resolver;
+	name->question = NULL;
+	resolver->n_in_flight--;
+	name->due_ms = loop_now_ms(resolver->loop) + next_in_ms(resolver, answer);
+	if (answer == NULL && !name->failed)
+		log_warn("eastwest", "%s; the addresses it had stay: %zu", err->msg, name->n);
+	name->failed = answer == NULL;
+	bool changed = answer != NULL && take_answer(name, answer);
+	ask_due(resolver);
+	if (changed)
+		resolver->options.on_change(resolver->options.arg);
 }
 
-static bool is_stopping(struct ew_resolver *resolver)
-{
-	pthread_mutex_lock(&resolver->lock);
-	bool stopping = resolver->stopping;
-	pthread_mutex_unlock(&resolver->lock);
-	return stopping;
-}
+/* --- questions -------------------------------------------------------------------------------- */
 
-static void *run(void *arg)
+static void ask_due(void *arg)
 {
 	struct ew_resolver *resolver = arg;
-	while (!is_stopping(resolver)) {
-		wait_turn(resolver);
-		look_up_all(resolver);
+	int64_t now_ms = loop_now_ms(resolver->loop);
+	int64_t next_ms = INT64_MAX;
+	map_for_each (it, &resolver->names) {
+		struct name *name = map_value(it);
+		if (name->question != NULL)
+			continue;
+		if (name->due_ms > now_ms) {
+			next_ms = name->due_ms < next_ms ? name->due_ms : next_ms;
+		} else if (resolver->n_in_flight < EW_RESOLVE_IN_FLIGHT_MAX) {
+			resolver->n_in_flight++;
+			name->question = dns_ask(resolver->loop, name->host,
+			                         resolver->options.servers, on_answer, name);
+		}
 	}
-	return NULL;
+	/* who found no place has it as soon as somebody is answered */
+	if (next_ms != INT64_MAX)
+		loop_timer_set(&resolver->timer, next_ms - now_ms);
 }
 
-struct ew_resolver *ew_resolver_create(struct loop *loop, void (*on_change)(void *arg), void *arg)
+static void free_name(void *value)
+{
+	struct name *name = value;
+	if (name->question != NULL)
+		name->resolver->n_in_flight--;
+	dns_cancel(name->question);
+	free(name->host);
+	free(name);
+}
+
+static void want_one(struct ew_resolver *resolver, struct str host)
+{
+	struct name *name = map_find(&resolver->names, host);
+	if (name == NULL) {
+		name = xcalloc(1, sizeof(*name));
+		name->resolver = resolver;
+		name->host = str_dup(host);
+		map_set(&resolver->names, host, name);
+	}
+	name->wanted = true;
+}
+
+void ew_resolver_want(struct ew_resolver *resolver, const struct str *hosts, size_t n)
+{
+	map_for_each (it, &resolver->names)
+		((struct name *)map_value(it))->wanted = false;
+	for (size_t i = 0; i < n; i++)
+		want_one(resolver, hosts[i]);
+	map_for_each (it, &resolver->names) {
+		struct name *name = map_value(it);
+		if (!name->wanted)
+			free_name(map_remove(&resolver->names, map_key(it)));
+	}
+	ask_due(resolver);
+}
+
+size_t ew_resolver_find(struct str host, struct ip *ret_ips, size_t max, void *arg)
+{
+	const struct ew_resolver *resolver = arg;
+	const struct name *name = map_find(&resolver->names, host);
+	size_t n = name != NULL ? name->n : 0;
+	n = n < max ? n : max;
+	if (n > 0)
+		memcpy(ret_ips, name->ips, n * sizeof(*ret_ips));
+	return n;
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+struct ew_resolver *ew_resolver_create(struct loop *loop, const struct ew_resolver_options *options)
 {
 	struct ew_resolver *resolver = xcalloc(1, sizeof(*resolver));
 	resolver->loop = loop;
-	resolver->on_change = on_change;
-	resolver->arg = arg;
-	pthread_mutex_init(&resolver->lock, NULL);
-	pthread_cond_init(&resolver->changed, NULL);
-	if (pthread_create(&resolver->thread, NULL, run, resolver) != 0)
-		UNREACHABLE("cannot start the resolver's thread");
+	resolver->options = *options;
+	if (resolver->options.min_ms == 0)
+		resolver->options.min_ms = 1000 * EW_RESOLVE_TTL_MIN_S;
+	loop_timer_init(&resolver->timer, loop, ask_due, resolver);
 	return resolver;
 }
 
 void ew_resolver_destroy(struct ew_resolver *resolver)
 {
-	struct timespec until;
 	if (resolver == NULL)
 		return;
-	pthread_mutex_lock(&resolver->lock);
-	resolver->stopping = true;
-	pthread_cond_signal(&resolver->changed);
-	pthread_mutex_unlock(&resolver->lock);
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_nsec += STOP_WAIT_MS * 1000000L;
-	until.tv_sec += until.tv_nsec / 1000000000L;
-	until.tv_nsec %= 1000000000L;
-	if (pthread_timedjoin_np(resolver->thread, NULL, &until) != 0) {
-		/* it ends with the process; what it holds has to stay */
-		pthread_detach(resolver->thread);
-		return;
-	}
-	for (size_t i = 0; i < resolver->n_answers; i++)
-		free(resolver->answers[i].host);
-	free(resolver->answers);
-	pthread_cond_destroy(&resolver->changed);
-	pthread_mutex_destroy(&resolver->lock);
+	map_fini(&resolver->names, free_name);
+	loop_timer_fini(&resolver->timer);
 	free(resolver);
-}
-
-void ew_resolver_want(struct ew_resolver *resolver, const struct str *hosts, size_t n)
-{
-	pthread_mutex_lock(&resolver->lock);
-	struct answer *old = resolver->answers;
-	size_t n_old = resolver->n_answers;
-	struct answer *made = xcalloc(n + 1, sizeof(*made));
-	size_t n_made = 0;
-	for (size_t i = 0; i < n; i++) {
-		bool twice = false;
-		for (size_t k = 0; k < n_made; k++)
-			twice |= str_is(hosts[i], made[k].host);
-		if (twice)
-			continue;
-		struct answer *known = find_answer(resolver, hosts[i]);
-		if (known != NULL)
-			made[n_made] = *known;
-		made[n_made].host = str_dup(hosts[i]);
-		resolver->wanted |= known == NULL;
-		n_made++;
-	}
-	resolver->answers = made;
-	resolver->n_answers = n_made;
-	for (size_t i = 0; i < n_old; i++)
-		free(old[i].host);
-	free(old);
-	if (resolver->wanted)
-		pthread_cond_signal(&resolver->changed);
-	pthread_mutex_unlock(&resolver->lock);
-}
-
-size_t ew_resolver_find(struct str host, struct ip *ret_ips, size_t max, void *arg)
-{
-	struct ew_resolver *resolver = arg;
-	pthread_mutex_lock(&resolver->lock);
-	const struct answer *answer = find_answer(resolver, host);
-	size_t n = answer != NULL ? answer->n : 0;
-	n = n < max ? n : max;
-	if (n > 0)
-		memcpy(ret_ips, answer->ips, n * sizeof(*ret_ips));
-	pthread_mutex_unlock(&resolver->lock);
-	return n;
 }
