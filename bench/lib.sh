@@ -87,7 +87,11 @@ load() {
 	nice -n "$NICE" taskset -c "$LOAD_CPU" "$BENCH_BIN/bench-load" "$@"
 }
 
+load_api() {
+	nice -n "$NICE" taskset -c "$LOAD_CPU" "$BENCH_BIN/bench-api" "$@"
+}
+
 # table KEY FILE: each peer's median of KEY and its ratio, inside a block, to haproxy and relay.
 table() {
-	awk -v key="$1" -v order="$PEERS" -f "$HERE/table.awk" "$2"
+	awk -v key="$1" -v order="$PEERS" -f "$HERE/stats.awk" -f "$HERE/table.awk" "$2"
 }

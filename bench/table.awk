@@ -1,23 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Lines of KEY=VALUE words of bench-load -> one table of 80 columns. Variables: key, order.
-
-function sorted(from, n, to,   i, j, t) {
-	for (i = 1; i <= n; i++)
-		to[i] = from[i]
-	for (i = 2; i <= n; i++) {
-		t = to[i]
-		for (j = i - 1; j > 0 && to[j] > t; j--)
-			to[j + 1] = to[j]
-		to[j + 1] = t
-	}
-}
-
-function quantile(a, n, q,   at, k) {
-	at = 1 + (n - 1) * q
-	k = int(at)
-	return k < n ? a[k] + (at - k) * (a[k + 1] - a[k]) : a[n]
-}
+# With stats.awk.
 
 function ratio(peer, to,   b, n, r, s) {
 	n = 0
