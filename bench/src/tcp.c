@@ -58,8 +58,8 @@ struct addr addr_parse(const char *text)
 	if (inet_pton(AF_INET, ip, &a.in.sin_addr) != 1)
 		usage_error("not an IPv4 address", text);
 	host = ntohl(a.in.sin_addr.s_addr);
-	if (host >> 24 != 127 && host >> 16 != (10 << 8 | 99))
-		usage_error("only 127.0.0.0/8 and 10.99.0.0/16 may be used", text);
+	if (host >> 24 != 127 && host >> 16 != (10 << 8 | 99) && host >> 16 != (172 << 8 | 30))
+		usage_error("only 127.0.0.0/8, 10.99.0.0/16 and 172.30.0.0/16 may be used", text);
 	return a;
 }
 

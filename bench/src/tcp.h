@@ -27,7 +27,8 @@ void usage_error(const char *what, const char *value) __attribute__((noreturn));
 /* A number >= 0 out of an option's value; exits when it is none. */
 long number(const char *option, const char *value);
 
-/* "IP:PORT", only inside 127.0.0.0/8 and 10.99.0.0/16 (a namespace of the bench); else exits. */
+/* "IP:PORT", only inside 127.0.0.0/8, 10.99.0.0/16 and 172.30.0.0/16 (addresses that the bench's
+ * namespaces have); else exits. */
 struct addr addr_parse(const char *text);
 
 /* Non-blocking listener with a backlog of 65,535; exits when it cannot be had. */
