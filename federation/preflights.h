@@ -8,7 +8,7 @@
  *
  * spec: {cluster, kubeconfig, networkGroup, locality}; kubeconfig is the text of one that is
  * complete in itself, without it that of the Cluster's Secret is taken, and the Cluster's group and
- * locality. It is neither stored nor logged, and wiped when the answer is given.
+ * locality. It is neither stored nor logged.
  */
 #pragma once
 
