@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Preflight (reads only) → plan → yes → Secret, group, Cluster → progress by watching → verify.
+ * Preflight (by the control plane, reads only) → plan → yes → Secret, group, Cluster → progress by
+ * watching → the preflight again, now through what was stored, says whether the way back was seen.
  * Every step may be repeated: the same command again continues where things stand.
  */
 #include "command.h"
 #include "join.h"
+#include "plan.h"
 #include "preflight.h"
 #include "remote.h"
 #include "resources.h"
@@ -29,6 +31,7 @@ struct join_options {
 	const char *region;
 	const char *zone;
 	const char *subzone;
+	const char *plan_hash;
 	bool pause;
 	bool pre;
 	bool dry_run;
@@ -52,8 +55,10 @@ static const struct options_row rows[] = {
 	ROW("subzone", OPTIONS_TEXT, "NAME", "as --region", subzone),
 	ROW("pause-endpoints", OPTIONS_BOOL, NULL, "join without reading it yet (spec.paused)",
             pause),
-	ROW("pre", OPTIONS_BOOL, NULL, "preflight only", pre),
+	ROW("pre", OPTIONS_BOOL, NULL, "preflight only; of a member also without kubeconfig", pre),
 	ROW("dry-run", OPTIONS_BOOL, NULL, "preflight and plan only", dry_run),
+	ROW("plan-hash", OPTIONS_TEXT, "HASH",
+            "only if the plan is still the one with this hash (else exit 8)", plan_hash),
 	CLI_SERVER_ROWS,
 	CLI_LOOK_ROWS,
 	CLI_YES_ROW,
@@ -69,94 +74,80 @@ const struct options_spec cmd_cluster_join_spec = {
 
 struct joining {
 	const struct join_options *options;
-	const char *name;
+	struct join_wish wish;
 	struct look look;
-	struct remote *hub;    /* the control plane */
-	struct remote *member; /* what joins */
-	json_t *preflight;
-	char *kubeconfig;
-	bool has_group;
-	bool has_cluster;
+	struct remote *hub; /* the control plane */
+	char *kubeconfig;   /* NULL: of a member, its own */
 };
 
 static void joining_fini(struct joining *joining)
 {
 	remote_close(joining->hub);
-	remote_close(joining->member);
-	json_decref(joining->preflight);
+	if (joining->kubeconfig != NULL)
+		explicit_bzero(joining->kubeconfig, strlen(joining->kubeconfig));
 	free(joining->kubeconfig);
 }
 
-static void run_preflight(struct joining *joining)
+static bool is_data(struct look look)
+{
+	return look.form == LOOK_JSON || look.form == LOOK_YAML;
+}
+
+/* As text always; as data only if it is the last word, so that there is one document. */
+static int show_preflight(const struct joining *joining, const json_t *preflight)
 {
 	struct buf text CLEANUP(buf_fini);
-	struct preflight preflight = {.hub = joining->hub,
-	                              .member = joining->member,
-	                              .cluster = joining->name,
-	                              .group = joining->options->group,
-	                              .has_zone = joining->options->zone != NULL};
+	bool failed = preflight_has_failed(preflight);
 	buf_init(&text, CLI_TEXT_MAX);
-	joining->preflight = preflight_run(&preflight);
-	join_format_preflight(joining->preflight, joining->look, &text);
-	if (joining->look.form == LOOK_JSON || joining->look.form == LOOK_YAML)
-		look_print_json(joining->look, joining->preflight);
-	else
+	preflight_format(preflight, joining->look, &text);
+	if (!is_data(joining->look))
 		fputs(buf_text(&text), stderr);
+	else if (failed || joining->options->pre)
+		look_print_json(joining->look, preflight);
+	if (failed)
+		fputs("fedway: the preflight found errors; nothing was changed\n", stderr);
+	return failed ? EXIT_REFUSED : joining->options->pre ? EXIT_DONE : -1;
 }
 
-/* --- plan and writing ------------------------------------------------------------------------- */
-
-static bool exists(struct remote *remote, const struct kube_resource *resource, const char *name)
+static int check(const struct joining *joining)
 {
 	struct err err;
-	struct kube_ref ref = {.resource = resource, .name = name};
-	json_t *obj CLEANUP(json_cleanup) = remote_get(remote, &ref, &err);
-	return obj != NULL;
+	json_t *preflight CLEANUP(json_cleanup) = preflight_ask(joining->hub, &joining->wish, &err);
+	return preflight != NULL ? show_preflight(joining, preflight) : remote_fail(&err);
 }
 
-static void show_plan(struct joining *joining)
+static int agree(const struct joining *joining)
 {
-	joining->has_group = exists(joining->hub, &cli_group, joining->options->group);
-	joining->has_cluster = exists(joining->hub, &cli_cluster, joining->name);
-	fprintf(stderr,
-	        "\nPlan       nothing has been changed yet\n"
-	        "  federation  %s Secret %s/%s with the credentials\n",
-	        joining->has_cluster ? "~" : "+", JOIN_NAMESPACE, joining->name);
-	if (!joining->has_group)
-		fprintf(stderr, "  federation  + network group %s (not in the interconnect yet)\n",
-		        joining->options->group);
-	fprintf(stderr,
-	        "  federation  %s cluster %s in group %s\n"
-	        "  %-10s  + namespace %s: trust bundle, accounts, Service of the probe\n",
-	        joining->has_cluster ? "~" : "+", joining->name, joining->options->group,
-	        joining->name, JOIN_NAMESPACE);
+	const struct join_options *options = joining->options;
+	char object[MESSAGE_MAX];
+	snprintf(object, sizeof(object), "Cluster/%s", joining->wish.cluster);
+	json_t *spec CLEANUP(json_cleanup) = json_pack("{ss ss ss}", "operation", "Join", "object",
+	                                               object, "networkGroup", joining->wish.group);
+	struct plan_wish wish = {&options->common, joining->look, spec, options->plan_hash,
+	                         options->dry_run};
+	if (!is_data(joining->look))
+		fputc('\n', stderr);
+	return plan_agree(joining->hub, &wish);
 }
+
+/* --- writing ---------------------------------------------------------------------------------- */
 
 static bool step(int number, bool ok, const char *what)
 {
 	if (ok)
-		fprintf(stderr, "  [%d/4] %s\n", number, what);
+		fprintf(stderr, "  [%d/5] %s\n", number, what);
 	return ok;
 }
 
-static bool write_objects(struct joining *joining, struct err *err)
+static bool write_objects(const struct joining *joining, struct err *err)
 {
-	const struct join_options *o = joining->options;
-	struct join_wish wish = {
-		.cluster = joining->name,
-		.group = o->group,
-		.region = o->region != NULL ? o->region : "",
-		.zone = o->zone != NULL ? o->zone : "",
-		.subzone = o->subzone != NULL ? o->subzone : "",
-		.kubeconfig = joining->kubeconfig,
-		.paused = o->pause,
-	};
+	const struct join_wish *wish = &joining->wish;
 	struct kube_ref space = {.resource = &KUBE_NAMESPACES, .name = JOIN_NAMESPACE};
-	struct kube_ref secret = {&KUBE_SECRETS, JOIN_NAMESPACE, joining->name, NULL};
-	struct kube_ref group = {.resource = &cli_group, .name = o->group};
-	struct kube_ref cluster = {.resource = &cli_cluster, .name = joining->name};
-	json_t *objects[] = {kube_object_create(&space), join_secret(&wish), join_group(&wish),
-	                     join_cluster(&wish)};
+	struct kube_ref secret = {&KUBE_SECRETS, JOIN_NAMESPACE, wish->cluster, NULL};
+	struct kube_ref group = {.resource = &cli_group, .name = wish->group};
+	struct kube_ref cluster = {.resource = &cli_cluster, .name = wish->cluster};
+	json_t *objects[] = {kube_object_create(&space), join_secret(wish), join_group(wish),
+	                     join_cluster(wish)};
 	const struct kube_ref *refs[] = {&space, &secret, &group, &cluster};
 	static const char *const words[] = {NULL, "credentials stored", "group is there",
 	                                    "cluster registered"};
@@ -175,6 +166,7 @@ static bool write_objects(struct joining *joining, struct err *err)
 struct progress {
 	char last[MESSAGE_MAX];
 	bool paused;
+	bool seen;
 	bool failed;
 };
 
@@ -193,60 +185,103 @@ static bool see_cluster(const json_t *obj, void *arg)
 	if (strcmp(text, progress->last) != 0)
 		fprintf(stderr, "        %s\n", text);
 	snprintf(progress->last, sizeof(progress->last), "%s", text);
-	progress->failed = strcmp(phase, "Failed") == 0;
+	/* the first word may be of before the change; what fails now is told again */
+	progress->failed = strcmp(phase, "Failed") == 0 && progress->seen;
+	progress->seen = true;
 	if (progress->paused && kube_condition_find(obj, "KubeconfigValid") != NULL)
 		return true;
 	return progress->failed || strcmp(phase, "Ready") == 0;
 }
 
-static int wait_ready(struct joining *joining)
+/* Whether components of the member reach us, in the words of a second preflight. */
+static void verify(const struct joining *joining)
+{
+	struct err err;
+	struct join_wish wish = {.cluster = joining->wish.cluster, .group = "", .zone = ""};
+	char mark[LOOK_MARK_MAX];
+	bool seen = false;
+	json_t *preflight CLEANUP(json_cleanup) = preflight_ask(joining->hub, &wish, &err);
+	const char *words = preflight != NULL ? preflight_way_back(preflight, &seen) : err.msg;
+	bool failed = preflight == NULL || preflight_has_failed(preflight);
+	if (!step(5, !failed, "verified by a preflight with the credentials that were stored"))
+		fprintf(stderr, "  [5/5] not verified; see: fedway cluster join %s --pre\n",
+		        wish.cluster);
+	if (words[0] != '\0')
+		fprintf(stderr, "        %s %s\n",
+		        look_mark(joining->look, seen ? MARK_PASS : MARK_NONE, mark), words);
+}
+
+static int tell_joined(const struct joining *joining, const struct kube_ref *ref)
+{
+	struct err err;
+	bool paused = joining->options->pause;
+	step(4, true,
+	     paused ? "paused: set spec.paused to false to take its services in"
+	            : "its services are part of the mesh");
+	json_t *obj CLEANUP(json_cleanup) = remote_get(joining->hub, ref, &err);
+	if (obj == NULL)
+		return remote_fail(&err);
+	if (!paused)
+		verify(joining);
+	cli_done(&joining->options->common, "cluster/%s joined: %lld services, %lld endpoints",
+	         ref->name, (long long)json_int_at(obj, "status.services", 0),
+	         (long long)json_int_at(obj, "status.endpoints", 0));
+	fprintf(stderr, "Next   fedway interconnect join %s      Undo   fedway cluster leave %s\n",
+	        joining->wish.group, ref->name);
+	return EXIT_DONE;
+}
+
+static int wait_ready(const struct joining *joining)
 {
 	struct err err;
 	struct progress progress = {.paused = joining->options->pause};
-	struct kube_ref ref = {.resource = &cli_cluster, .name = joining->name};
+	struct kube_ref ref = {.resource = &cli_cluster, .name = joining->wish.cluster};
 	if (!remote_follow(joining->hub, &ref, (int64_t)joining->options->common.timeout_ms,
 	                   see_cluster, &progress, &err)) {
 		fprintf(stderr, "fedway: %s; last seen: %s\n", err.msg, progress.last);
 		fprintf(stderr, "joining goes on; watch it with: fedway get clusters %s\n",
-		        joining->name);
+		        ref.name);
 		return EXIT_TIMEOUT;
 	}
 	if (progress.failed) {
 		fprintf(stderr, "fedway: joining failed: %s\n", progress.last);
 		fprintf(stderr, "Repair and run this again, or undo: fedway cluster leave %s\n",
-		        joining->name);
+		        ref.name);
 		return EXIT_FAILED;
 	}
-	step(4, true,
-	     joining->options->pause ? "paused: set spec.paused to false to take its services in"
-	                             : "its services are part of the mesh");
-	json_t *obj CLEANUP(json_cleanup) = remote_get(joining->hub, &ref, &err);
-	cli_done(&joining->options->common, "cluster/%s joined: %lld services, %lld endpoints",
-	         joining->name, (long long)json_int_at(obj, "status.services", 0),
-	         (long long)json_int_at(obj, "status.endpoints", 0));
-	fprintf(stderr, "Next   fedway interconnect join %s      Undo   fedway cluster leave %s\n",
-	        joining->options->group, joining->name);
-	return EXIT_DONE;
+	return tell_joined(joining, &ref);
 }
 
-static int run(struct joining *joining)
+static int run(const struct joining *joining)
 {
 	struct err err;
-	run_preflight(joining);
-	if (join_has_failed(joining->preflight)) {
-		fputs("fedway: the preflight found errors; nothing was changed\n", stderr);
-		return EXIT_REFUSED;
-	}
-	if (joining->options->pre)
-		return EXIT_DONE;
-	show_plan(joining);
-	if (joining->options->dry_run)
-		return EXIT_DONE;
-	int status = cli_confirm(&joining->options->common, "Proceed?");
+	int status = check(joining);
+	if (status < 0)
+		status = agree(joining);
 	if (status >= 0)
 		return status;
 	fputc('\n', stderr);
 	return write_objects(joining, &err) ? wait_ready(joining) : remote_fail(&err);
+}
+
+/* The operator's own kubeconfig: files that it names are read here, by the one whose they are. */
+static bool load_kubeconfig(struct joining *joining, struct err *err)
+{
+	const struct join_options *options = joining->options;
+	if (options->kubeconfig == NULL && options->context == NULL)
+		return true;
+	struct remote *member = remote_open_file(options->kubeconfig, options->context, err);
+	if (member == NULL)
+		return err_wrap(err, "the cluster's kubeconfig");
+	joining->kubeconfig = remote_kubeconfig(member);
+	joining->wish.kubeconfig = joining->kubeconfig;
+	remote_close(member);
+	return true;
+}
+
+static const char *or_none(const char *text)
+{
+	return text != NULL ? text : "";
 }
 
 int cmd_cluster_join(void *arg)
@@ -254,22 +289,27 @@ int cmd_cluster_join(void *arg)
 	const struct join_options *options = arg;
 	struct joining CLEANUP(joining_fini) joining = {.options = options};
 	struct err err;
-	if (options->common.head.n_args != 1 || options->group == NULL ||
-	    (options->kubeconfig == NULL && options->context == NULL))
+	bool told =
+		options->group != NULL && (options->kubeconfig != NULL || options->context != NULL);
+	if (options->common.head.n_args != 1 || (!told && !options->pre))
 		return cli_usage("cluster join needs a name, --group, and --cluster-kubeconfig or "
 		                 "--cluster-context");
-	joining.name = options->common.head.args[0];
-	if (!str_is_dns_label(str_from(joining.name)))
+	joining.wish = (struct join_wish){
+		.cluster = options->common.head.args[0],
+		.group = or_none(options->group),
+		.region = or_none(options->region),
+		.zone = or_none(options->zone),
+		.subzone = or_none(options->subzone),
+		.paused = options->pause,
+	};
+	if (!str_is_dns_label(str_from(joining.wish.cluster)))
 		return cli_usage("'%s' is no name of a Cluster: small letters, digits and dashes, "
 		                 "at most 63",
-		                 joining.name);
+		                 joining.wish.cluster);
 	if (!look_make(&options->common, &joining.look, &err))
 		return cli_usage("%s", err.msg);
 	joining.hub = remote_open(&options->common, &err);
-	if (joining.hub != NULL)
-		joining.member = remote_open_file(options->kubeconfig, options->context, &err);
-	if (joining.member == NULL)
+	if (joining.hub == NULL || !load_kubeconfig(&joining, &err))
 		return cli_fail(&err);
-	joining.kubeconfig = remote_kubeconfig(joining.member);
 	return run(&joining);
 }

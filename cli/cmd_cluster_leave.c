@@ -2,7 +2,6 @@
 #include "command.h"
 #include "get.h"
 #include "join.h"
-#include "objects.h"
 #include "plan.h"
 #include "remote.h"
 #include "resources.h"
@@ -22,6 +21,7 @@ struct leave_options {
 	const char *kubeconfig;
 	const char *context;
 	struct options_list accept;
+	const char *plan_hash;
 	uint64_t drain_ms;
 	bool unreachable;
 	bool dry_run;
@@ -46,6 +46,8 @@ static const struct options_row rows[] = {
             "to verify afterwards that nothing is left in the cluster", kubeconfig),
 	ROW("cluster-context", OPTIONS_TEXT, "NAME", NULL, "which context of it", context),
 	ROW("dry-run", OPTIONS_BOOL, NULL, NULL, "plan only", dry_run),
+	ROW("plan-hash", OPTIONS_TEXT, "HASH", NULL,
+            "only if the plan is still the one with this hash (else exit 8)", plan_hash),
 	CLI_SERVER_ROWS,
 	CLI_LOOK_ROWS,
 	CLI_YES_ROW,
@@ -169,11 +171,14 @@ static bool start_leaving(struct remote *hub, const struct leave_options *option
 }
 
 /* The user's gateways are not ours to delete; without a Cluster they do nothing. */
-static void name_gateways(const struct plan_input *input, const char *cluster)
+static void name_gateways(struct remote *hub, const char *cluster)
 {
-	const json_t *items = json_object_get(input->gateways, "items");
-	for (size_t i = 0; i < json_array_size(items); i++) {
-		const json_t *gateway = json_array_get(items, i);
+	struct err err;
+	struct kube_ref ref = {.resource = &cli_gateway};
+	json_t *list CLEANUP(json_cleanup) = remote_list(hub, &ref, NULL, &err);
+	size_t i;
+	json_t *gateway;
+	json_array_foreach (json_object_get(list, "items"), i, gateway) {
 		const char *whose = kube_label_find(gateway, "fedway.io/cluster");
 		if (strcmp(json_str_at(gateway, "spec.cluster", ""), cluster) == 0 && whose == NULL)
 			fprintf(stderr, "        EastWestGateway %s stays: it is yours\n",
@@ -181,13 +186,13 @@ static void name_gateways(const struct plan_input *input, const char *cluster)
 	}
 }
 
-static int leave(struct remote *hub, const struct leave_options *options,
-                 const struct plan_input *input, const json_t *cluster)
+static int leave(struct remote *hub, const struct leave_options *options)
 {
 	struct err err;
 	struct progress progress = {""};
-	struct kube_ref ref = {.resource = &cli_cluster, .name = kube_name(cluster)};
-	if (!start_leaving(hub, options, &ref, &err))
+	struct kube_ref ref = {.resource = &cli_cluster, .name = options->common.head.args[0]};
+	json_t *cluster CLEANUP(json_cleanup) = remote_get(hub, &ref, &err);
+	if (cluster == NULL || !start_leaving(hub, options, &ref, &err))
 		return remote_fail(&err);
 	if (!remote_follow(hub, &ref, (int64_t)options->common.timeout_ms, see_leaving, &progress,
 	                   &err)) {
@@ -201,7 +206,7 @@ static int leave(struct remote *hub, const struct leave_options *options,
 	if (!delete_secret(hub, cluster, &err))
 		return remote_fail(&err);
 	cli_done(&options->common, "cluster/%s left", ref.name);
-	name_gateways(input, ref.name);
+	name_gateways(hub, ref.name);
 	if (options->unreachable)
 		fprintf(stderr,
 		        "Clean up there by hand: kubectl delete ns,cm,sa,svc -A -l "
@@ -210,24 +215,17 @@ static int leave(struct remote *hub, const struct leave_options *options,
 	return options->unreachable ? EXIT_DONE : verify(options, ref.name);
 }
 
-static int plan_and_leave(struct remote *hub, const struct leave_options *options,
-                          const struct plan_input *input, struct look look)
+static int plan_and_leave(struct remote *hub, const struct leave_options *options, struct look look)
 {
-	const char *name = options->common.head.args[0];
-	const json_t *cluster = plan_find(input->clusters, name);
-	if (cluster == NULL)
-		return cli_fail(&(struct err){ERR_NOT_FOUND, "there is no such cluster; fedway "
-		                                             "cluster list shows all"});
-	json_t *plan CLEANUP(json_cleanup) = plan_cluster_leave(input, name, &options->accept);
-	int status = objects_show_plan(plan, look);
-	if (status >= 0) {
-		fputs("Accept a loss with --accept-loss=OBJECT, if it is meant.\n", stderr);
-		return status;
-	}
-	if (options->dry_run)
-		return EXIT_DONE;
-	status = cli_confirm(&options->common, "Proceed?");
-	return status >= 0 ? status : leave(hub, options, input, cluster);
+	char object[MESSAGE_MAX];
+	snprintf(object, sizeof(object), "Cluster/%s", options->common.head.args[0]);
+	json_t *spec CLEANUP(json_cleanup) =
+		json_pack("{ss ss so}", "operation", "Leave", "object", object, "acceptLosses",
+	                  plan_texts(&options->accept));
+	struct plan_wish wish = {&options->common, look, spec, options->plan_hash,
+	                         options->dry_run};
+	int status = plan_agree(hub, &wish);
+	return status >= 0 ? status : leave(hub, options);
 }
 
 int cmd_cluster_leave(void *arg)
@@ -235,7 +233,6 @@ int cmd_cluster_leave(void *arg)
 	const struct leave_options *options = arg;
 	struct look look;
 	struct err err;
-	struct objects CLEANUP(objects_fini) objects = {0};
 	if (options->common.head.n_args != 1)
 		return cli_usage("cluster leave needs the name of one cluster");
 	if (!look_make(&options->common, &look, &err))
@@ -243,14 +240,7 @@ int cmd_cluster_leave(void *arg)
 	struct remote *hub = remote_open(&options->common, &err);
 	if (hub == NULL)
 		return cli_fail(&err);
-	struct plan_input input;
-	int status = EXIT_DONE;
-	if (!objects_load(&objects, hub, &err)) {
-		status = remote_fail(&err);
-	} else {
-		input = objects_plan_input(&objects);
-		status = plan_and_leave(hub, options, &input, look);
-	}
+	int status = plan_and_leave(hub, options, look);
 	remote_close(hub);
 	return status;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "answers.h"
 #include "command.h"
 #include "matrix.h"
 #include "remote.h"
@@ -6,8 +7,6 @@
 #include <assert.h>
 
 #include "base/json.h"
-
-#define MATRIX_PATH "/apis/answers.fedway.io/v1alpha1/connectivitymatrices"
 
 struct connectivity_options {
 	struct cli_common common;
@@ -70,23 +69,15 @@ static int ask(const struct connectivity_options *options, bool now)
 	struct remote *hub = remote_open(&options->common, &err);
 	if (hub == NULL)
 		return cli_fail(&err);
-	json_t *question CLEANUP(json_cleanup) =
-		json_pack("{ss ss s{sb}}", "apiVersion", "answers.fedway.io/v1alpha1", "kind",
-	                  "ConnectivityMatrix", "spec", "run", (int)now);
+	json_t *spec = json_pack("{sb}", "run", (int)now);
 	if (options->from != NULL)
-		json_set_at(question, "spec.from", json_string(options->from));
+		json_object_set_new(spec, "from", json_string(options->from));
 	if (options->to != NULL)
-		json_set_at(question, "spec.to", json_string(options->to));
-	json_t *answer CLEANUP(json_cleanup) = remote_post(hub, MATRIX_PATH, question, &err);
+		json_object_set_new(spec, "to", json_string(options->to));
+	json_t *answer CLEANUP(json_cleanup) =
+		answers_ask(hub, "connectivitymatrices", "ConnectivityMatrix", spec, &err);
 	remote_close(hub);
-	if (answer != NULL)
-		return show(answer, look);
-	if (err.code == ERR_NOT_FOUND || err.code == ERR_PROTOCOL)
-		err_set(&err, ERR_NOT_FOUND,
-		        "this control plane does not serve connectivity answers "
-		        "(answers.fedway.io/v1alpha1): its version has no probe service; fedway "
-		        "interconnect status shows which gateway addresses are live");
-	return remote_fail(&err);
+	return answer != NULL ? show(answer, look) : remote_fail(&err);
 }
 
 int cmd_connectivity_run(void *arg)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "command.h"
-#include "objects.h"
+#include "plan.h"
 #include "resources.h"
 #include "table.h"
 
@@ -19,6 +19,7 @@ struct interconnect_options {
 	struct cli_common common;
 	struct options_list address;
 	struct options_list accept;
+	const char *plan_hash;
 	bool dry_run;
 };
 
@@ -29,20 +30,23 @@ static_assert(sizeof(struct interconnect_options) <= CLI_SIZE, "fits");
 		.name = option, .no_env = true, .kind = type, .arg = shown, .help = says,          \
 		.offset = offsetof(struct interconnect_options, field)                             \
 	}
-#define DRY_RUN_ROW ROW("dry-run", OPTIONS_BOOL, NULL, "plan only", dry_run)
+#define PLAN_ROWS                                                                                  \
+	ROW("dry-run", OPTIONS_BOOL, NULL, "plan only", dry_run),                                  \
+		ROW("plan-hash", OPTIONS_TEXT, "HASH",                                             \
+	            "only if the plan is still the one with this hash (else exit 8)", plan_hash)
 
 static const struct options_row status_rows[] = {CLI_SERVER_ROWS, CLI_LOOK_ROWS};
 static const struct options_row join_rows[] = {
 	ROW("address", OPTIONS_HOSTPORTS, "HOST:PORT",
             "address of the group's gateways, in place of their own", address),
-	DRY_RUN_ROW,
+	PLAN_ROWS,
 	CLI_SERVER_ROWS,
 	CLI_LOOK_ROWS,
 	CLI_YES_ROW,
 };
 static const struct options_row leave_rows[] = {
 	ROW("accept-loss", OPTIONS_TEXTS, "NS/SERVICE", "a loss that is meant", accept),
-	DRY_RUN_ROW,
+	PLAN_ROWS,
 	CLI_SERVER_ROWS,
 	CLI_LOOK_ROWS,
 	CLI_YES_ROW,
@@ -213,62 +217,36 @@ static int change_group(struct remote *hub, const struct interconnect_options *o
 	return EXIT_DONE;
 }
 
-/* A group without any gateway cannot join: said before anything is changed. */
-static bool has_gateway(const struct objects *objects, const char *group)
+/* Owned. */
+static json_t *make_spec(const struct interconnect_options *options, bool join)
 {
-	const json_t *items = json_object_get(objects->gateways, "items");
-	for (size_t i = 0; i < json_array_size(items); i++) {
-		const char *at = json_str_at(json_array_get(items, i), "spec.cluster", "");
-		const json_t *cluster = plan_find(objects->clusters, at);
-		if (strcmp(json_str_at(cluster, "spec.networkGroup", ""), group) == 0)
-			return true;
-	}
-	return false;
-}
-
-static int plan_and_change(struct remote *hub, const struct interconnect_options *options,
-                           const struct objects *objects, bool join)
-{
-	const char *group = options->common.head.args[0];
-	struct plan_input input = objects_plan_input(objects);
-	struct look look;
-	struct err err;
-	if (!look_make(&options->common, &look, &err))
-		return cli_usage("%s", err.msg);
-	if (plan_find(objects->groups, group) == NULL)
-		return cli_fail(&(struct err){ERR_NOT_FOUND,
-		                              "there is no such network group; fedway "
-		                              "get networkgroups lists all"});
-	if (join && !has_gateway(objects, group)) {
-		fprintf(stderr,
-		        "fedway: FED-104 %s has no gateway: create an EastWestGateway for "
-		        "one of its clusters first\n",
-		        group);
-		return EXIT_REFUSED;
-	}
-	json_t *plan CLEANUP(json_cleanup) =
-		join ? plan_interconnect_join(&input, group)
-		     : plan_interconnect_leave(&input, group, &options->accept);
-	int status = objects_show_plan(plan, look);
-	if (status < 0 && options->dry_run)
-		return EXIT_DONE;
-	if (status < 0)
-		status = cli_confirm(&options->common, "Proceed?");
-	return status >= 0 ? status : change_group(hub, options, join);
+	char object[MESSAGE_MAX];
+	snprintf(object, sizeof(object), "NetworkGroup/%s", options->common.head.args[0]);
+	json_t *spec = json_pack("{ss ss}", "operation",
+	                         join ? "InterconnectJoin" : "InterconnectLeave", "object", object);
+	json_object_set_new(spec, "acceptLosses", plan_texts(&options->accept));
+	json_object_set_new(spec, "addresses", plan_texts(&options->address));
+	return spec;
 }
 
 static int run(const struct interconnect_options *options, bool join)
 {
 	struct err err;
-	struct objects CLEANUP(objects_fini) objects = {0};
+	struct plan_wish wish = {.common = &options->common,
+	                         .hash = options->plan_hash,
+	                         .dry_run = options->dry_run};
 	if (options->common.head.n_args != 1)
 		return cli_usage("the name of one network group is needed");
+	if (!look_make(&options->common, &wish.look, &err))
+		return cli_usage("%s", err.msg);
 	struct remote *hub = remote_open(&options->common, &err);
 	if (hub == NULL)
 		return cli_fail(&err);
-	int status = objects_load(&objects, hub, &err)
-	                     ? plan_and_change(hub, options, &objects, join)
-	                     : remote_fail(&err);
+	json_t *spec CLEANUP(json_cleanup) = make_spec(options, join);
+	wish.spec = spec;
+	int status = plan_agree(hub, &wish);
+	if (status < 0)
+		status = change_group(hub, options, join);
 	remote_close(hub);
 	return status;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "answers.h"
 #include "command.h"
 #include "common.h"
 #include "offline.h"
@@ -10,8 +11,6 @@
 #include <time.h>
 
 #include "model/explain.h"
-
-#define WHY_PATH "/apis/answers.fedway.io/v1alpha1/routeexplanations"
 
 struct why_options {
 	struct cli_common common;
@@ -101,16 +100,17 @@ static json_t *explain(const struct why_options *options, const struct explain_r
 /* The same function, computed by the control plane on what it has now. */
 static json_t *ask(const struct why_options *options, struct err *err)
 {
-	json_t *question CLEANUP(json_cleanup) =
-		json_pack("{ss ss s{ss s{ss}}}", "apiVersion", "answers.fedway.io/v1alpha1", "kind",
-	                  "RouteExplanation", "spec", "service", options->common.head.args[0],
-	                  "from", "cluster", options->from);
+	json_t *spec = json_pack("{ss s{ss}}", "service", options->common.head.args[0], "from",
+	                         "cluster", options->from);
 	if (options->locality != NULL)
-		json_set_at(question, "spec.from.locality", json_string(options->locality));
+		json_set_at(spec, "from.locality", json_string(options->locality));
 	if (options->subset != NULL)
-		json_set_at(question, "spec.subset", json_string(options->subset));
+		json_set_at(spec, "subset", json_string(options->subset));
 	struct remote *hub = remote_open(&options->common, err);
-	json_t *answer = hub != NULL ? remote_post(hub, WHY_PATH, question, err) : NULL;
+	json_t *answer = hub != NULL ? answers_ask(hub, "routeexplanations", "RouteExplanation",
+	                                           json_incref(spec), err)
+	                             : NULL;
+	json_decref(spec);
 	remote_close(hub);
 	return answer;
 }

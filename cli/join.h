@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * join - a cluster's way in, as data: what the preflight found, the plan, the objects to make.
+ * join - a cluster's way in, as data: the objects to make, and how far they have come.
  * Pure; cmd_cluster_join.c asks and writes.
  */
 #pragma once
@@ -13,43 +13,13 @@
 
 #define JOIN_NAMESPACE "fedway-system"
 
-/* What the control plane does in a member, one right each. */
-struct join_right {
-	const char *verb;
-	const char *group;
-	const char *resource;
-	const char *namespace_; /* "" all */
-};
-extern const struct join_right join_rights[];
-extern const size_t join_n_rights;
-
-/* Body of a SelfSubjectAccessReview. Owned. */
-json_t *join_review(const struct join_right *right);
-
-/* Adds {id, state, code, message, evidence} to preflight.checks and lowers its verdict. state:
- * "Passed", "Warning", "Failed", "Skipped". */
-struct join_check {
-	const char *id;
-	const char *state;
-	const char *code; /* "" none */
-	const char *message;
-	const char *evidence;
-};
-json_t *join_preflight(const char *cluster);
-void join_add_check(json_t *preflight, const struct join_check *check);
-bool join_has_failed(const json_t *preflight);
-void join_format_preflight(const json_t *preflight, struct look look, struct buf *out);
-
-/* The uid of kube-system in `uid`: the name of another Cluster that has it; NULL: none. */
-const char *join_find_clash(const json_t *clusters, const char *cluster, const char *uid);
-
 struct join_wish {
 	const char *cluster;
 	const char *group;
-	const char *region; /* "" none, as the others */
+	const char *region; /* "" none, as the other two */
 	const char *zone;
 	const char *subzone;
-	const char *kubeconfig; /* flattened */
+	const char *kubeconfig; /* flattened; NULL: the Cluster's own (preflight only) */
 	bool paused;
 };
 

@@ -4,7 +4,6 @@
  */
 #pragma once
 
-#include "plan.h"
 #include "remote.h"
 
 struct objects {
@@ -19,7 +18,3 @@ struct objects {
 MUST_CHECK
 bool objects_load(struct objects *objects, struct remote *remote, struct err *err);
 void objects_fini(struct objects *objects);
-struct plan_input objects_plan_input(const struct objects *objects);
-
-/* Shows the plan (stderr; as JSON or YAML to stdout). -1: go on; EXIT_REFUSED: there are losses. */
-int objects_show_plan(const json_t *plan, struct look look);

@@ -1,34 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * plan - what leaving or joining would change and lose, from the objects:
- * answers.fedway.io/v1alpha1 Plan. Pure.
+ * plan - a change as it is agreed upon: what would happen and be lost, from the control plane, and
+ * the question whether to go on.
  */
 #pragma once
 
-#include "common.h"
+#include "remote.h"
 
-#include <jansson.h>
+#include "model/plan.h"
 
-/* Lists, as the API gives them. */
-struct plan_input {
-	const json_t *clusters;
-	const json_t *groups;
-	const json_t *gateways;
-	const json_t *services;
+struct plan_wish {
+	const struct cli_common *common;
+	struct look look;
+	const json_t *spec; /* of model/plan.h, without hash */
+	const char *hash;   /* only if the plan is still this one; NULL: whatever it is */
+	bool dry_run;       /* the plan only */
 };
 
 /*
- * Each loss {code, object, message}: object "NAMESPACE/NAME" of a service, "gateway/GROUP",
- * "cluster/GROUP" (that one no acceptance can do away with: the control plane holds the Cluster).
- * accepted: objects not listed again. All owned.
+ * Asks for the plan, shows it (stderr; as JSON or YAML to stdout) and asks the user. -1: go on;
+ * else the exit status: refused for losses, by the user, or EXIT_CONFLICT when the plan is not the
+ * one that was wished for, or that was shown, any more. An API server that serves no plans: the
+ * same function, on its objects, here.
  */
-json_t *plan_cluster_leave(const struct plan_input *input, const char *cluster,
-                           const struct options_list *accepted);
-json_t *plan_interconnect_leave(const struct plan_input *input, const char *group,
-                                const struct options_list *accepted);
-json_t *plan_interconnect_join(const struct plan_input *input, const char *group);
+int plan_agree(struct remote *hub, const struct plan_wish *wish);
 
-size_t plan_n_losses(const json_t *plan);
 void plan_format(const json_t *plan, struct look look, struct buf *out);
-/* Borrowed; NULL: no such object. */
-const json_t *plan_find(const json_t *list, const char *name);
+/* A list of options as an array. Owned. */
+json_t *plan_texts(const struct options_list *list);
