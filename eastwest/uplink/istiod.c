@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "uplink/istiod.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "uplink/istiod_node.h"
+#include "uplink/istiod_priv.h"
+#include "xds/message.h"
+#include "xds/proto/discovery.pb-c.h"
+
+enum {
+	NACK_CODE = 3 /* google.rpc.Code INVALID_ARGUMENT */
+};
+
+const enum xds_type istiod_types[N_ISTIOD_KINDS] = {
+	[ISTIOD_CLUSTERS] = XDS_CLUSTER,
+	[ISTIOD_ASSIGNMENTS] = XDS_ASSIGNMENT,
+	[ISTIOD_LISTENERS] = XDS_LISTENER,
+};
+
+static char present[] = "";
+
+/* What protobuf-c packs is only read. */
+static char *text(const char *from)
+{
+	return (char *)(uintptr_t)from;
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+struct ew_istiod *ew_istiod_create(struct str node, const char *cluster, uint16_t port)
+{
+	struct ew_istiod *istiod = xcalloc(1, sizeof(*istiod));
+	buf_init(&istiod->node, EW_ISTIOD_NODE_MAX);
+	buf_add_str(&istiod->node, node);
+	istiod->cluster = xstrdup(cluster);
+	istiod->port = port;
+	istiod->version = xstrdup("");
+	return istiod;
+}
+
+static void unref_resource(void *value)
+{
+	xds_resource_unref(value);
+}
+
+static void free_exposed(void *value)
+{
+	ew_exposed_fini(value);
+	free(value);
+}
+
+static void forget_answers(struct ew_istiod *istiod)
+{
+	for (size_t i = 0; i < istiod->n_answers; i++) {
+		free(istiod->answers[i].nonce);
+		free(istiod->answers[i].nack);
+	}
+	istiod->n_answers = 0;
+}
+
+void ew_istiod_destroy(struct ew_istiod *istiod)
+{
+	if (istiod == NULL)
+		return;
+	forget_answers(istiod);
+	map_fini(&istiod->clusters, unref_resource);
+	map_fini(&istiod->assignments, unref_resource);
+	map_fini(&istiod->listeners, free_exposed);
+	for (size_t i = 0; i < N_ISTIOD_KINDS; i++)
+		map_fini(&istiod->refused[i], free);
+	struct map *const sets[] = {&istiod->unresolved, &istiod->changed, &istiod->routed,
+	                            &istiod->subscribe, &istiod->unsubscribe};
+	for (size_t i = 0; i < N_ELEMS(sets); i++)
+		map_fini(sets[i], NULL);
+	buf_fini(&istiod->node);
+	free(istiod->cluster);
+	free(istiod->version);
+	free(istiod);
+}
+
+/* --- subscriptions ---------------------------------------------------------------------------- */
+
+void istiod_want(struct ew_istiod *istiod, struct str name)
+{
+	map_remove(&istiod->unsubscribe, name);
+	map_set(&istiod->subscribe, name, present);
+}
+
+void istiod_unwant(struct ew_istiod *istiod, struct str name)
+{
+	if (map_remove(&istiod->subscribe, name) == NULL)
+		map_set(&istiod->unsubscribe, name, present);
+}
+
+void ew_istiod_start(struct ew_istiod *istiod)
+{
+	forget_answers(istiod);
+	map_fini(&istiod->subscribe, NULL);
+	map_fini(&istiod->unsubscribe, NULL);
+	for (size_t i = 0; i < N_ISTIOD_KINDS; i++)
+		istiod->asked[i] = false;
+	map_for_each (it, &istiod->clusters)
+		map_set(&istiod->subscribe, map_key(it), present);
+	istiod->started = true;
+}
+
+bool istiod_answer(struct ew_istiod *istiod, enum istiod_kind kind, struct str nonce,
+                   const char *nack, struct err *err)
+{
+	if (istiod->n_answers == ISTIOD_ANSWERS_MAX)
+		return err_set(err, ERR_PROTOCOL, "%d responses wait for an answer",
+		               ISTIOD_ANSWERS_MAX);
+	istiod->answers[istiod->n_answers++] =
+		(struct istiod_answer){kind, str_dup(nonce), nack != NULL ? xstrdup(nack) : NULL};
+	return true;
+}
+
+/* --- requests --------------------------------------------------------------------------------- */
+
+static const struct map *held(const struct ew_istiod *istiod, enum istiod_kind kind)
+{
+	return kind == ISTIOD_CLUSTERS ? &istiod->clusters : &istiod->listeners;
+}
+
+/* Everything of a type. An istiod's resources have no versions; it takes the names to tell which
+ * of them are gone. */
+static void pack_wildcard(struct ew_istiod *istiod, enum istiod_kind kind, struct buf *out)
+{
+	const struct map *known = held(istiod, kind);
+	size_t n = map_len(known);
+	char *all[] = {text("*")};
+	Envoy__DeltaDiscoveryRequest msg = ENVOY__DELTA_DISCOVERY_REQUEST__INIT;
+	Envoy__DeltaDiscoveryRequest__VersionEntry *entries = xcalloc(n + 1, sizeof(*entries));
+	Envoy__DeltaDiscoveryRequest__VersionEntry **list =
+		xcalloc(n + 1, sizeof(Envoy__DeltaDiscoveryRequest__VersionEntry *));
+	size_t at = 0;
+	msg.type_url = text(xds_type_url(istiod_types[kind]));
+	msg.resource_names_subscribe = all;
+	msg.n_resource_names_subscribe = 1;
+	if (kind == ISTIOD_CLUSTERS) { /* the first request of a stream */
+		msg.has_node = true;
+		msg.node.data = (uint8_t *)istiod->node.ptr;
+		msg.node.len = istiod->node.len;
+	}
+	map_for_each (it, known) {
+		envoy__delta_discovery_request__version_entry__init(&entries[at]);
+		entries[at].key = text(map_key(it).ptr);
+		entries[at].value = text("");
+		list[at] = &entries[at];
+		at++;
+	}
+	msg.initial_resource_versions = list;
+	msg.n_initial_resource_versions = n;
+	xds_message_pack(&msg.base, out);
+	free(list);
+	free(entries);
+	istiod->asked[kind] = true;
+}
+
+/* Some of the assignments to ask for, or to ask for no more. Never in one request with an answer:
+ * an istiod drops what comes with a nonce that is not its last one. */
+static void pack_names(struct map *names, bool subscribe, struct buf *out)
+{
+	char **list = xcalloc(EW_ISTIOD_NAMES_A_REQUEST, sizeof(char *));
+	size_t n = 0;
+	Envoy__DeltaDiscoveryRequest msg = ENVOY__DELTA_DISCOVERY_REQUEST__INIT;
+	msg.type_url = text(xds_type_url(XDS_ASSIGNMENT));
+	map_for_each (it, names) {
+		if (n == EW_ISTIOD_NAMES_A_REQUEST)
+			break;
+		list[n++] = str_dup(map_key(it));
+	}
+	for (size_t i = 0; i < n; i++)
+		map_remove(names, str_from(list[i]));
+	msg.resource_names_subscribe = subscribe ? list : NULL;
+	msg.n_resource_names_subscribe = subscribe ? n : 0;
+	msg.resource_names_unsubscribe = subscribe ? NULL : list;
+	msg.n_resource_names_unsubscribe = subscribe ? 0 : n;
+	xds_message_pack(&msg.base, out);
+	for (size_t i = 0; i < n; i++)
+		free(list[i]);
+	free(list);
+}
+
+static void pack_answer(struct ew_istiod *istiod, struct buf *out)
+{
+	struct istiod_answer *answer = &istiod->answers[0];
+	Google__Status detail = GOOGLE__STATUS__INIT;
+	Envoy__DeltaDiscoveryRequest msg = ENVOY__DELTA_DISCOVERY_REQUEST__INIT;
+	detail.has_code = true;
+	detail.code = NACK_CODE;
+	detail.message = answer->nack;
+	msg.type_url = text(xds_type_url(istiod_types[answer->kind]));
+	msg.response_nonce = answer->nonce;
+	msg.error_detail = answer->nack != NULL ? &detail : NULL;
+	xds_message_pack(&msg.base, out);
+	free(answer->nonce);
+	free(answer->nack);
+	istiod->n_answers--;
+	memmove(answer, answer + 1, istiod->n_answers * sizeof(*answer));
+}
+
+bool ew_istiod_next(struct ew_istiod *istiod, struct buf *out)
+{
+	if (!istiod->started)
+		return false;
+	if (!istiod->asked[ISTIOD_CLUSTERS])
+		pack_wildcard(istiod, ISTIOD_CLUSTERS, out);
+	else if (istiod->n_answers > 0)
+		pack_answer(istiod, out);
+	else if (map_first(&istiod->unsubscribe) != NULL)
+		pack_names(&istiod->unsubscribe, false, out);
+	else if (map_first(&istiod->subscribe) != NULL)
+		pack_names(&istiod->subscribe, true, out);
+	else if (!istiod->asked[ISTIOD_LISTENERS])
+		pack_wildcard(istiod, ISTIOD_LISTENERS, out);
+	else
+		return false;
+	return true;
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+bool ew_istiod_is_complete(const struct ew_istiod *istiod)
+{
+	return istiod->complete;
+}
+
+const char *ew_istiod_version(const struct ew_istiod *istiod)
+{
+	return istiod->version;
+}
+
+void ew_istiod_stats(const struct ew_istiod *istiod, struct ew_istiod_stats *ret_stats)
+{
+	struct ew_istiod_stats stats = {
+		.clusters = map_len(&istiod->clusters),
+		.routes = map_len(&istiod->routed),
+		.unresolved = map_len(&istiod->unresolved),
+	};
+	map_for_each (it, &istiod->listeners) {
+		const struct ew_exposed *exposed = map_value(it);
+		stats.exposed += map_len(&exposed->names);
+		stats.left_out += exposed->n_left_out;
+		if (exposed->why != NULL)
+			snprintf(stats.why, sizeof(stats.why), "a filter chain of '%.*s' %s",
+			         STR_ARG(map_key(it)), exposed->why);
+	}
+	for (size_t kind = 0; kind < N_ISTIOD_KINDS; kind++) {
+		stats.refused += map_len(&istiod->refused[kind]);
+		map_for_each (it, &istiod->refused[kind])
+			snprintf(stats.why, sizeof(stats.why), "'%.*s': %s", STR_ARG(map_key(it)),
+			         (const char *)map_value(it));
+	}
+	*ret_stats = stats;
+}

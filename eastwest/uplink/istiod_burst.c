@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From an istiod's resources to the burst that a table is built of, and to the disk copy.
+ */
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "uplink/burst.h"
+#include "uplink/istiod_priv.h"
+#include "xds/network.h"
+
+static char present[] = "";
+
+void istiod_touch(struct ew_istiod *istiod, struct str name)
+{
+	map_set(&istiod->changed, name, present);
+}
+
+bool istiod_is_exposed(const struct ew_istiod *istiod, struct str name)
+{
+	map_for_each (it, &istiod->listeners) {
+		if (ew_exposed_has(map_value(it), name))
+			return true;
+	}
+	return false;
+}
+
+bool istiod_is_routable(const struct ew_istiod *istiod, struct str name)
+{
+	return map_find(&istiod->clusters, name) != NULL &&
+	       map_find(&istiod->assignments, name) != NULL && istiod_is_exposed(istiod, name);
+}
+
+/* --- bursts ----------------------------------------------------------------------------------- */
+
+/* Held resources were checked, so decoding them again cannot fail; if it does, they count as not
+ * there. */
+static void add_route(const struct ew_istiod *istiod, struct ew_burst *burst, struct str name)
+{
+	struct ew_burst_route *route = &burst->routes[burst->n_routes++];
+	struct err err;
+	*route = (struct ew_burst_route){.sni = str_dup(name)};
+	if (!istiod_is_routable(istiod, name))
+		return;
+	const struct xds_resource *cluster = map_find(&istiod->clusters, name);
+	const struct xds_resource *assignment = map_find(&istiod->assignments, name);
+	route->present = xds_cluster_decode(cluster->bytes, &route->cluster, &err);
+	if (!xds_assignment_decode(assignment->bytes, &route->assignment, &err))
+		route->assignment = (struct xds_assignment){0};
+}
+
+/* Notes whether the name is a route now, and whether that is any news. */
+static bool is_news(struct ew_istiod *istiod, struct str name)
+{
+	bool before = map_find(&istiod->routed, name) != NULL;
+	bool now = istiod_is_routable(istiod, name);
+	if (now)
+		map_set(&istiod->routed, name, present);
+	else
+		map_remove(&istiod->routed, name);
+	return before || now;
+}
+
+/* Without a network of its own: the names of Fedway's gateways prove nothing to an istiod's mesh
+ * and are not answered. */
+static struct ew_burst *make_burst(const struct ew_istiod *istiod, size_t max)
+{
+	struct ew_burst *burst = xcalloc(1, sizeof(*burst));
+	burst->whole = !istiod->told_whole;
+	burst->routes = xcalloc(max + 1, sizeof(*burst->routes));
+	burst->networks = xcalloc(1, sizeof(*burst->networks));
+	burst->version = xstrdup(istiod->version);
+	burst->network = xstrdup("");
+	burst->cluster = xstrdup(istiod->cluster);
+	return burst;
+}
+
+struct ew_burst *ew_istiod_take_burst(struct ew_istiod *istiod)
+{
+	if (!istiod->complete)
+		return NULL;
+	struct ew_burst *burst = make_burst(istiod, map_len(&istiod->changed));
+	map_for_each (it, &istiod->changed) {
+		if (is_news(istiod, map_key(it)))
+			add_route(istiod, burst, map_key(it));
+	}
+	map_fini(&istiod->changed, NULL);
+	if (burst->n_routes == 0 && istiod->told_whole) {
+		ew_burst_destroy(burst);
+		return NULL;
+	}
+	istiod->told_whole = true;
+	return burst;
+}
+
+/* --- disk copy -------------------------------------------------------------------------------- */
+
+static void copy_snapshot(const struct ew_istiod *istiod, struct xds_delta_client *to)
+{
+	struct err err;
+	struct xds_snapshot snapshot = {.version = istiod->version, .cluster = istiod->cluster};
+	struct xds_resource *resource = xds_snapshot_encode(&snapshot, &err);
+	if (resource != NULL)
+		xds_delta_client_restore(to, resource);
+	xds_resource_unref(resource);
+}
+
+void ew_istiod_copy(const struct ew_istiod *istiod, struct xds_delta_client *to)
+{
+	map_for_each (it, &istiod->clusters) {
+		if (!istiod_is_routable(istiod, map_key(it)))
+			continue;
+		xds_delta_client_restore(to, map_value(it));
+		xds_delta_client_restore(to, map_find(&istiod->assignments, map_key(it)));
+	}
+	copy_snapshot(istiod, to);
+}

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An istiod sends every cluster and the whole listener again whenever anything has changed, with no
+ * versions, and assignments of names that nobody asks for any more. So everything is compared with
+ * what is held, and what is not wanted is passed over.
+ */
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "uplink/istiod_priv.h"
+#include "uplink/istiod_wire.h"
+#include "xds/assignment.h"
+#include "xds/cluster.h"
+
+enum {
+	NACK_MAX = 4096,
+	/* envoy.service.discovery.v3 */
+	RESPONSE_VERSION = 1,
+	RESPONSE_RESOURCES = 2,
+	RESPONSE_TYPE = 4,
+	RESPONSE_NONCE = 5,
+	RESPONSE_REMOVED = 6,
+	RESOURCE_ANY = 2,
+	RESOURCE_NAME = 3,
+	ANY_TYPE = 1,
+	ANY_VALUE = 2,
+	/* envoy.config.cluster.v3 */
+	CLUSTER_TYPE = 2,
+	CLUSTER_TYPE_EDS = 3,
+	VERSION_LEN_MAX = 256,
+	NONCE_LEN_MAX = 1024
+};
+
+static char present[] = "";
+
+/* --- clusters --------------------------------------------------------------------------------- */
+
+static void drop(struct ew_istiod *istiod, struct map *held, struct str name)
+{
+	struct xds_resource *old = map_remove(held, name);
+	if (old != NULL)
+		istiod_touch(istiod, name);
+	xds_resource_unref(old);
+}
+
+static void remove_cluster(struct ew_istiod *istiod, struct str name)
+{
+	map_remove(&istiod->unresolved, name);
+	if (map_find(&istiod->clusters, name) == NULL)
+		return;
+	drop(istiod, &istiod->clusters, name);
+	drop(istiod, &istiod->assignments, name);
+	free(map_remove(&istiod->refused[ISTIOD_ASSIGNMENTS], name));
+	istiod_unwant(istiod, name);
+}
+
+/* Takes resource. */
+static void hold(struct ew_istiod *istiod, struct map *held, struct xds_resource *resource)
+{
+	const struct xds_resource *old = map_find(held, resource->name);
+	if (old != NULL && xds_resource_eq(old, resource)) {
+		xds_resource_unref(resource);
+		return;
+	}
+	istiod_touch(istiod, resource->name);
+	xds_resource_unref(map_set(held, resource->name, resource));
+}
+
+/* As we would have sent it ourselves: what Envoy alone needs is gone, and it is exposed, as only
+ * exposed ones are ever put into a table. */
+static struct xds_resource *translate_cluster(struct str name, struct str bytes, struct err *err)
+{
+	struct xds_cluster cluster;
+	struct xds_resource *resource = NULL;
+	if (!xds_cluster_decode(bytes, &cluster, err))
+		return NULL;
+	cluster.exposed = true;
+	if (str_is(name, cluster.sni))
+		resource = xds_cluster_encode(&cluster, err);
+	else
+		err_set(err, ERR_INVALID, "the cluster's name is not the resource's");
+	xds_cluster_fini(&cluster);
+	return resource;
+}
+
+static bool take_cluster(struct ew_istiod *istiod, struct str name, struct str bytes,
+                         struct err *err)
+{
+	if (!str_starts_with(name, STR_LIT(EW_ISTIOD_PREFIX)))
+		return true;
+	if (!ew_wire_check(bytes, "the cluster", err))
+		return false;
+	if (ew_wire_find_value(bytes, CLUSTER_TYPE, 0) != CLUSTER_TYPE_EDS) {
+		/* host names behind a ServiceEntry: no fault of the istiod's */
+		remove_cluster(istiod, name);
+		map_set(&istiod->unresolved, name, present);
+		return true;
+	}
+	bool is_new = map_find(&istiod->clusters, name) == NULL;
+	if (is_new && map_len(&istiod->clusters) >= EW_ISTIOD_CLUSTERS_MAX)
+		return err_set(err, ERR_TOO_LARGE, "more than %d clusters", EW_ISTIOD_CLUSTERS_MAX);
+	struct xds_resource *resource = translate_cluster(name, bytes, err);
+	if (resource == NULL)
+		return false;
+	if (!ew_burst_check(resource, NULL, err)) {
+		xds_resource_unref(resource);
+		return false;
+	}
+	map_remove(&istiod->unresolved, name);
+	hold(istiod, &istiod->clusters, resource);
+	if (is_new)
+		istiod_want(istiod, name);
+	return true;
+}
+
+/* --- assignments ------------------------------------------------------------------------------ */
+
+static struct xds_resource *translate_assignment(struct str name, struct str bytes, struct err *err)
+{
+	struct xds_assignment assignment;
+	struct xds_resource *resource = NULL;
+	if (!xds_assignment_decode(bytes, &assignment, err))
+		return NULL;
+	if (str_is(name, assignment.sni))
+		resource = xds_assignment_encode(&assignment, err);
+	else
+		err_set(err, ERR_INVALID, "the assignment's name is not the resource's");
+	xds_assignment_fini(&assignment);
+	return resource;
+}
+
+static bool take_assignment(struct ew_istiod *istiod, struct str name, struct str bytes,
+                            struct err *err)
+{
+	if (map_find(&istiod->clusters, name) == NULL)
+		return true;
+	struct xds_resource *resource = translate_assignment(name, bytes, err);
+	if (resource == NULL)
+		return false;
+	if (!ew_burst_check(resource, NULL, err)) {
+		xds_resource_unref(resource);
+		return false;
+	}
+	hold(istiod, &istiod->assignments, resource);
+	return true;
+}
+
+/* --- listeners -------------------------------------------------------------------------------- */
+
+/* Names of one that the other has not. */
+static void touch_difference(struct ew_istiod *istiod, const struct ew_exposed *one,
+                             const struct ew_exposed *other)
+{
+	if (one == NULL)
+		return;
+	map_for_each (it, &one->names) {
+		if (other == NULL || !ew_exposed_has(other, map_key(it)))
+			istiod_touch(istiod, map_key(it));
+	}
+}
+
+/* exposed NULL: the listener is gone. Else taken. */
+static void set_listener(struct ew_istiod *istiod, struct str name, struct ew_exposed *exposed)
+{
+	struct ew_exposed *old = exposed != NULL ? map_set(&istiod->listeners, name, exposed)
+	                                         : map_remove(&istiod->listeners, name);
+	touch_difference(istiod, old, exposed);
+	touch_difference(istiod, exposed, old);
+	if (old != NULL)
+		ew_exposed_fini(old);
+	free(old);
+}
+
+static bool take_listener(struct ew_istiod *istiod, struct str name, struct str bytes,
+                          struct err *err)
+{
+	struct ew_exposed exposed;
+	if (map_find(&istiod->listeners, name) == NULL &&
+	    map_len(&istiod->listeners) >= EW_ISTIOD_LISTENERS_MAX)
+		return err_set(err, ERR_TOO_LARGE, "more than %d listeners",
+		               EW_ISTIOD_LISTENERS_MAX);
+	if (!ew_istiod_listener_read(bytes, istiod->port, &exposed, err))
+		return false;
+	set_listener(istiod, name, xmemdup(&exposed, sizeof(exposed)));
+	return true;
+}
+
+/* --- responses -------------------------------------------------------------------------------- */
+
+static bool take(struct ew_istiod *istiod, enum istiod_kind kind, struct str name, struct str bytes,
+                 struct err *err)
+{
+	switch (kind) {
+	case ISTIOD_CLUSTERS:
+		return take_cluster(istiod, name, bytes, err);
+	case ISTIOD_ASSIGNMENTS:
+		return take_assignment(istiod, name, bytes, err);
+	case ISTIOD_LISTENERS:
+		return take_listener(istiod, name, bytes, err);
+	}
+	return true;
+}
+
+static void forget(struct ew_istiod *istiod, enum istiod_kind kind, struct str name)
+{
+	free(map_remove(&istiod->refused[kind], name));
+	switch (kind) {
+	case ISTIOD_CLUSTERS:
+		remove_cluster(istiod, name);
+		break;
+	case ISTIOD_ASSIGNMENTS:
+		drop(istiod, &istiod->assignments, name);
+		break;
+	case ISTIOD_LISTENERS:
+		set_listener(istiod, name, NULL);
+		break;
+	}
+}
+
+static bool read_resource(enum istiod_kind kind, struct str resource, struct str *ret_bytes,
+                          struct err *err)
+{
+	struct str any = ew_wire_find(resource, RESOURCE_ANY);
+	if (!str_is(ew_wire_find(any, ANY_TYPE), xds_type_url(istiod_types[kind])))
+		return err_set(err, ERR_INVALID, "it is of another type than the response");
+	*ret_bytes = ew_wire_find(any, ANY_VALUE);
+	return true;
+}
+
+static void take_resource(struct ew_istiod *istiod, enum istiod_kind kind, struct str resource,
+                          struct buf *nack)
+{
+	struct str name = ew_wire_find(resource, RESOURCE_NAME);
+	struct str bytes;
+	struct err err;
+	bool named = name.len > 0 && name.len <= XDS_NAME_MAX;
+	if (named && read_resource(kind, resource, &bytes, &err) &&
+	    take(istiod, kind, name, bytes, &err)) {
+		free(map_remove(&istiod->refused[kind], name));
+		return;
+	}
+	if (!named) {
+		err_set(&err, ERR_INVALID, "a name has 1 to %d bytes, not %zu", XDS_NAME_MAX,
+		        name.len);
+		name = STR_LIT("");
+	}
+	/* what does not fit is cut; /status has the last one */
+	IGNORE(buf_printf(nack, "%s%.*s: %s", nack->len > 0 ? "; " : "", STR_ARG(name), err.msg));
+	free(map_set(&istiod->refused[kind], name, xstrdup(err.msg)));
+}
+
+static void take_all(struct ew_istiod *istiod, enum istiod_kind kind, struct str response,
+                     struct buf *nack)
+{
+	struct ew_wire wire = ew_wire_open(response);
+	struct ew_wire_field field;
+	while (ew_wire_next(&wire, &field)) {
+		if (!field.is_bytes)
+			continue;
+		if (field.number == RESPONSE_RESOURCES)
+			take_resource(istiod, kind, field.bytes, nack);
+		else if (field.number == RESPONSE_REMOVED)
+			forget(istiod, kind, field.bytes);
+	}
+}
+
+static void set_version(struct ew_istiod *istiod, struct str version)
+{
+	if (version.len > VERSION_LEN_MAX)
+		version.len = VERSION_LEN_MAX;
+	free(istiod->version);
+	istiod->version = str_dup(version);
+}
+
+/* Each cluster has its assignment, if only a bad one. */
+static bool has_all(const struct ew_istiod *istiod)
+{
+	const struct map *refused = &istiod->refused[ISTIOD_ASSIGNMENTS];
+	if (!istiod->answered[ISTIOD_CLUSTERS] || !istiod->answered[ISTIOD_LISTENERS])
+		return false;
+	map_for_each (it, &istiod->clusters) {
+		if (map_find(&istiod->assignments, map_key(it)) == NULL &&
+		    map_find(refused, map_key(it)) == NULL)
+			return false;
+	}
+	return true;
+}
+
+static bool find_kind(struct str url, enum istiod_kind *ret_kind)
+{
+	for (size_t i = 0; i < N_ISTIOD_KINDS; i++) {
+		if (!str_is(url, xds_type_url(istiod_types[i])))
+			continue;
+		*ret_kind = (enum istiod_kind)i;
+		return true;
+	}
+	return false;
+}
+
+bool ew_istiod_feed(struct ew_istiod *istiod, struct str response, struct err *err)
+{
+	struct buf nack CLEANUP(buf_fini) = {0};
+	enum istiod_kind kind;
+	if (!ew_wire_check(response, "the response", err))
+		return false;
+	struct str url = ew_wire_find(response, RESPONSE_TYPE);
+	struct str nonce = ew_wire_find(response, RESPONSE_NONCE);
+	if (!find_kind(url, &kind))
+		return err_set(err, ERR_PROTOCOL,
+		               "a response of type '%.*s', which was not asked for",
+		               (int)(url.len < 100 ? url.len : 100), url.ptr);
+	if (nonce.len == 0 || nonce.len > NONCE_LEN_MAX)
+		return err_set(err, ERR_PROTOCOL, "a response with a nonce of %zu bytes",
+		               nonce.len);
+	buf_init(&nack, NACK_MAX);
+	take_all(istiod, kind, response, &nack);
+	set_version(istiod, ew_wire_find(response, RESPONSE_VERSION));
+	istiod->answered[kind] = true;
+	istiod->complete = istiod->complete || has_all(istiod);
+	return istiod_answer(istiod, kind, nonce, nack.len > 0 ? buf_text(&nack) : NULL, err);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * istiod, from inside: shared by istiod.c (life, requests), istiod_feed.c (responses) and
+ * istiod_burst.c (routes).
+ */
+#pragma once
+
+#include "base/map.h"
+#include "uplink/istiod.h"
+#include "uplink/istiod_listener.h"
+
+enum istiod_kind {
+	ISTIOD_CLUSTERS,
+	ISTIOD_ASSIGNMENTS,
+	ISTIOD_LISTENERS
+};
+
+enum {
+	N_ISTIOD_KINDS = ISTIOD_LISTENERS + 1,
+	ISTIOD_ANSWERS_MAX = 64
+};
+
+/* The xds_type of a kind. */
+extern const enum xds_type istiod_types[N_ISTIOD_KINDS];
+
+struct istiod_answer {
+	enum istiod_kind kind;
+	char *nonce;
+	char *nack; /* NULL: ACK */
+};
+
+struct ew_istiod {
+	struct buf node;
+	char *cluster;
+	uint16_t port;
+	char *version;
+
+	/* Resources as we would have sent them ourselves: name to struct xds_resource. */
+	struct map clusters;
+	struct map assignments;
+	struct map listeners;               /* name to struct ew_exposed */
+	struct map refused[N_ISTIOD_KINDS]; /* name to message */
+	struct map unresolved;              /* names of clusters that are no list of endpoints */
+	bool answered[N_ISTIOD_KINDS];
+	bool complete;
+
+	struct map changed; /* names of which a route may be another now */
+	struct map routed;  /* names that the last burst left as routes */
+	bool told_whole;
+
+	/* of the stream */
+	bool started;
+	bool asked[N_ISTIOD_KINDS];
+	struct map subscribe; /* assignments to ask for */
+	struct map unsubscribe;
+	struct istiod_answer answers[ISTIOD_ANSWERS_MAX];
+	size_t n_answers;
+};
+
+/* istiod.c: a cluster came or went. */
+void istiod_want(struct ew_istiod *istiod, struct str name);
+void istiod_unwant(struct ew_istiod *istiod, struct str name);
+/* Queues the answer to a response; nack NULL: ACK. False: too many wait. */
+MUST_CHECK
+bool istiod_answer(struct ew_istiod *istiod, enum istiod_kind kind, struct str nonce,
+                   const char *nack, struct err *err);
+
+/* istiod_burst.c */
+void istiod_touch(struct ew_istiod *istiod, struct str name);
+bool istiod_is_exposed(const struct ew_istiod *istiod, struct str name);
+bool istiod_is_routable(const struct ew_istiod *istiod, struct str name);
