@@ -17,7 +17,7 @@ import pytest
 
 import hello
 import world
-from conftest import OUTPUT
+from fixtures import OUTPUT
 from lib import parts
 from lib.gateway import FedwayGateway
 from lib.process import Daemon

@@ -37,6 +37,26 @@ def read_all(connection):
         data += piece
 
 
+def until_end(connection):
+    """(bytes, how it ended): "FIN" or "RST"."""
+    data = b""
+    try:
+        while piece := connection.recv(65536):
+            data += piece
+    except ConnectionResetError:
+        return data, "RST"
+    return data, "FIN"
+
+
+def send_pieces(connection, pieces, between):
+    """Sends each piece as a segment of its own; `between()` is called after each but the last."""
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for piece in pieces[:-1]:
+        connection.sendall(piece)
+        between()
+    connection.sendall(pieces[-1])
+
+
 def read_exactly(connection, size):
     data = b""
     while len(data) < size:
@@ -209,8 +229,8 @@ class Gateway:
         return sum(number for found, carried, number in self.metrics()
                    if found == name and labels.items() <= carried.items())
 
-    def closed(self, reason):
-        return self.total("fedway_gateway_closed_connections_total", reason=reason)
+    def closed(self, reason, **labels):
+        return self.total("fedway_gateway_closed_connections_total", reason=reason, **labels)
 
     def admin(self, method, path):
         """(status, body) from the admin socket."""
@@ -223,14 +243,23 @@ class Gateway:
             response.begin()
             return response.status, response.read()
 
-    def refusals(self):
-        return json.loads(self.admin("GET", "/refusals")[1])
+    def refusals(self, door="ingress"):
+        """The last first."""
+        found = json.loads(self.admin("GET", "/refusals")[1])
+        return [refusal for refusal in found if refusal["door"] == door]
 
     def call(self, data, port=None):
         """What comes back for these bytes, up to the end or 4 KiB."""
         with connect(port or self.port) as connection:
             connection.sendall(data)
             return connection.recv(4096)
+
+
+    def caught_up(self):
+        """Returns when it has read all that was sent to it before. One worker takes events in
+        their order, so it is enough that somebody who came later, by the egress door, has been
+        closed."""
+        assert self.call(b"x", self.ports["egress"]) == b""
 
 
 def wait_for(condition, what, timeout=10):
