@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "command.h"
+#include "common.h"
 #include "workload.h"
 
 #include <assert.h>
@@ -18,7 +19,7 @@ struct workload_options {
 	uint64_t hold;
 };
 
-static_assert(sizeof(struct workload_options) <= CMD_LAB_SIZE, "fits");
+static_assert(sizeof(struct workload_options) <= CLI_SIZE, "fits");
 
 #define FIELD(name) offsetof(struct workload_options, name)
 
@@ -99,21 +100,21 @@ static const struct options_row sleep_rows[] = {
          .offset = FIELD(hold)},
 };
 
-const struct options_spec cmd_lab_helloworld_spec = {
-	.program = "fedway lab helloworld",
+const struct options_spec cmd_lab_workload_helloworld_spec = {
+	.program = "fedway lab workload helloworld",
 	.about = "Answers each line with one word, over mesh TLS.",
 	.rows = helloworld_rows,
 	.n_rows = sizeof(helloworld_rows) / sizeof(helloworld_rows[0]),
 };
 
-const struct options_spec cmd_lab_sleep_spec = {
-	.program = "fedway lab sleep",
+const struct options_spec cmd_lab_workload_sleep_spec = {
+	.program = "fedway lab workload sleep",
 	.about = "Makes calls over mesh TLS and writes what happened, one JSON object a line.",
 	.rows = sleep_rows,
 	.n_rows = sizeof(sleep_rows) / sizeof(sleep_rows[0]),
 };
 
-int cmd_lab_helloworld(void *arg)
+int cmd_lab_workload_helloworld(void *arg)
 {
 	const struct workload_options *options = arg;
 	struct err err;
@@ -125,7 +126,7 @@ int cmd_lab_helloworld(void *arg)
 	return workload_serve(&server, &err) ? EXIT_DONE : cli_fail(&err);
 }
 
-int cmd_lab_sleep(void *arg)
+int cmd_lab_workload_sleep(void *arg)
 {
 	const struct workload_options *options = arg;
 	struct err err;

@@ -91,7 +91,7 @@ void command_list(struct buf *out)
 	buf_add_text(out,
 	             "fedway - many clusters, one mesh\n\nUsage: fedway COMMAND [OPTIONS]\n\n");
 	for (const struct command *row = commands; row->words != NULL; row++)
-		buf_printf(out, "  %-22s %s\n", row->words, row->about);
+		buf_printf(out, "  %-23s %s\n", row->words, row->about);
 	buf_add_text(out, "\nfedway COMMAND --help tells more; fedway help exit-codes, fedway help "
 	                  "FED-111.\n");
 }

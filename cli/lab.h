@@ -13,6 +13,9 @@
  * Everything lives in namespaces of its own (net, mount, pid, and user when not root) that a
  * supervisor holds; nothing of the host's network is seen or changed, and ending the supervisor
  * ends every process of the lab.
+ *
+ *   DIR/supervisor.pid      DIR/HOST/PROGRAM/   where a program runs: its files, log.txt, pid
+ *   DIR/HOST/kubeconfig     of the host's API server
  */
 #pragma once
 
@@ -22,25 +25,29 @@
 #include "base/err.h"
 
 enum {
-	LAB_HOSTS_MAX = 16
+	LAB_HOSTS_MAX = 16,
+	LAB_PATH_MAX = 4096
 };
 
 struct lab_host {
 	const char *name;    /* of the network namespace */
 	const char *wan;     /* address on the wan */
 	const char *pods;    /* range of pods, "" none: any address of it can be used at once */
+	const char *prefix;  /* its first two numbers */
 	const char *cluster; /* "" none */
 	const char *network;
 	const char *locality;
+	int number; /* of the cluster, from 1 */
 };
 
 /* NULL-name terminated. */
 extern const struct lab_host lab_hosts[];
-/* NULL: no such host. */
+/* By its own or its cluster's name; NULL: no such host. */
 const struct lab_host *lab_host_find(const char *name);
 
-/* Makes the lab and returns when it stands. dir is made; it holds `supervisor.pid`. ERR_EXISTS: it
- * is up already; ERR_IO: what could not be set up, with the words of the program that failed. */
+/* Makes the lab's network and returns when it stands. dir is made if need be; what an earlier lab
+ * left there is removed. ERR_EXISTS: it is up already; ERR_INVALID: dir holds what is not a lab's;
+ * ERR_IO: what could not be set up, with the words of the program that failed. */
 MUST_CHECK
 bool lab_up(const char *dir, struct err *err);
 
@@ -51,15 +58,6 @@ bool lab_down(const char *dir, struct err *err);
 /* Pid of the lab's first process, seen from outside; 0: not up. */
 pid_t lab_pid(const char *dir);
 
-/* Runs a program inside a host (NULL: the wan's own namespace) and waits; it inherits what this
- * process has open, so a listener opened before serves the host's network from inside. ret_status
- * as of waitpid(); a program that a signal ended counts as exited with 128 plus its number. */
+/* ERR_INVALID unless dir is missing, empty or a lab's; then empties it of what a lab made there. */
 MUST_CHECK
-bool lab_exec(const char *dir, const char *host, char *const argv[], int *ret_status,
-              struct err *err);
-
-/* Drops every packet from one host to the other, both ways, silently; heal takes it back. */
-MUST_CHECK
-bool lab_cut(const char *dir, const char *a, const char *b, struct err *err);
-MUST_CHECK
-bool lab_heal(const char *dir, const char *a, const char *b, struct err *err);
+bool lab_dir_clear(const char *dir, struct err *err);

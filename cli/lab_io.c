@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `lab up` forks twice: the supervisor unshares, and its child is the first process of the new pid
- * namespace, which makes the network, says so through a pipe, and then only reaps. Its end is the
- * end of every process of the lab.
+ * namespace, which makes the network, says so through a pipe, and is there. Its end is the end of
+ * every process of the lab.
  */
 #include "lab.h"
 #include "lab_net.h"
@@ -25,7 +25,6 @@
 #include "base/file.h"
 
 enum {
-	PATH_MAX_ = 4096,
 	DOWN_MS = 5000
 };
 
@@ -88,21 +87,20 @@ static _Noreturn void be_first_process(int report_fd)
 		said = err.msg;
 	IGNORE(write(report_fd, said, strlen(said)) < 0);
 	close(report_fd);
-	if (said != err.msg) {
-		for (;;) {
-			/* orphans of the lab come to us */
-			if (waitpid(-1, NULL, 0) < 0)
-				pause();
-		}
-	}
-	_exit(1);
+	if (said == err.msg)
+		_exit(1);
+	/* orphans of the lab come to us, and are gone at once */
+	struct sigaction ignore = {.sa_handler = SIG_IGN};
+	sigaction(SIGCHLD, &ignore, NULL);
+	for (;;)
+		pause();
 }
 
 /* --- the supervisor --------------------------------------------------------------------------- */
 
 static void write_pid(const char *dir, pid_t pid)
 {
-	char path[PATH_MAX_];
+	char path[LAB_PATH_MAX];
 	char text[32];
 	struct err err;
 	snprintf(path, sizeof(path), "%s/supervisor.pid", dir);
@@ -138,7 +136,7 @@ bool lab_up(const char *dir, struct err *err)
 	int pipe_fds[2];
 	if (lab_pid(dir) != 0)
 		return err_set(err, ERR_EXISTS, "the lab is up already (fedway lab down ends it)");
-	if (!file_make_dirs(dir, err))
+	if (!lab_dir_clear(dir, err) || !file_make_dirs(dir, err))
 		return false;
 	if (pipe2(pipe_fds, O_CLOEXEC) != 0)
 		return err_set_errno(err, errno, "cannot make a pipe");
@@ -159,7 +157,7 @@ bool lab_up(const char *dir, struct err *err)
 
 pid_t lab_pid(const char *dir)
 {
-	char path[PATH_MAX_];
+	char path[LAB_PATH_MAX];
 	struct err err;
 	uint64_t pid = 0;
 	struct buf text CLEANUP(buf_fini);
@@ -188,147 +186,4 @@ bool lab_down(const char *dir, struct err *err)
 	bool ended = poll(&gone, 1, DOWN_MS) == 1;
 	close(pid_fd);
 	return ended || err_set(err, ERR_TIMEOUT, "the lab's first process %d does not end", pid);
-}
-
-static bool join_namespace(pid_t pid, const char *kind, int type, struct err *err)
-{
-	char path[64];
-	snprintf(path, sizeof(path), "/proc/%d/ns/%s", pid, kind);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	bool ok = fd >= 0 && setns(fd, type) == 0;
-	int errnum = errno;
-	if (fd >= 0)
-		close(fd);
-	return ok || err_set_errno(err, errnum, "cannot enter the lab ('%s')", path);
-}
-
-static bool enter_lab(pid_t pid, struct err *err)
-{
-	if (getuid() != 0 && !join_namespace(pid, "user", CLONE_NEWUSER, err))
-		return false;
-	/* mount last: after it /proc is the lab's */
-	return join_namespace(pid, "net", CLONE_NEWNET, err) &&
-	       join_namespace(pid, "pid", CLONE_NEWPID, err) &&
-	       join_namespace(pid, "mnt", CLONE_NEWNS, err);
-}
-
-static bool enter_host(const char *host, struct err *err)
-{
-	char path[128];
-	const struct lab_host *known = lab_host_find(host);
-	if (known == NULL)
-		return err_set(err, ERR_NOT_FOUND, "the lab has no host '%s'", host);
-	snprintf(path, sizeof(path), "/run/netns/%s", known->name);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	bool ok = fd >= 0 && setns(fd, CLONE_NEWNET) == 0;
-	int errnum = errno;
-	if (fd >= 0)
-		close(fd);
-	return ok || err_set_errno(err, errnum, "cannot enter host '%s'", host);
-}
-
-/* The working folder is kept: joining a mount namespace moves to its root. */
-static bool enter(const char *dir, const char *host, struct err *err)
-{
-	char cwd[PATH_MAX_];
-	pid_t pid = lab_pid(dir);
-	if (pid == 0)
-		return err_set(err, ERR_NOT_FOUND, "the lab is not up (fedway lab up)");
-	if (getcwd(cwd, sizeof(cwd)) == NULL)
-		return err_set_errno(err, errno, "no working folder");
-	if (!enter_lab(pid, err) || (host != NULL && !enter_host(host, err)))
-		return false;
-	if (chdir(cwd) != 0)
-		return err_set_errno(err, errno, "cannot go back to '%s'", cwd);
-	return true;
-}
-
-/* What is done inside. Its result is the exit status of the child that did it. */
-struct errand {
-	const char *host;
-	char *const *argv; /* NULL: act on two hosts instead */
-	bool (*act)(const char *a, const char *b, struct err *err);
-	const char *a;
-	const char *b;
-};
-
-/* The pid namespace holds for children only, hence one more fork. */
-static int run_program(char *const argv[])
-{
-	int status;
-	pid_t pid = fork();
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGTERM);
-		execvp(argv[0], argv);
-		fprintf(stderr, "fedway: cannot run '%s': %s\n", argv[0], strerror(errno));
-		_exit(127);
-	}
-	while (pid > 0 && waitpid(pid, &status, 0) < 0) {
-		if (errno != EINTR)
-			return 1;
-	}
-	if (pid < 0)
-		return 1;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-static _Noreturn void do_errand(const char *dir, const struct errand *errand, int report_fd)
-{
-	struct err err;
-	bool ok = enter(dir, errand->host, &err);
-	if (ok && errand->act != NULL)
-		ok = errand->act(errand->a, errand->b, &err);
-	if (!ok) {
-		IGNORE(write(report_fd, err.msg, strlen(err.msg)) < 0);
-		_exit(1);
-	}
-	close(report_fd);
-	_exit(errand->argv != NULL ? run_program(errand->argv) : 0);
-}
-
-/* In a child, so that this process stays where it is. */
-static bool run_errand(const char *dir, const struct errand *errand, int *ret_status,
-                       struct err *err)
-{
-	char said[ERR_MSG_MAX] = "";
-	int pipe_fds[2];
-	if (pipe2(pipe_fds, O_CLOEXEC) != 0)
-		return err_set_errno(err, errno, "cannot make a pipe");
-	pid_t pid = fork();
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGTERM);
-		close(pipe_fds[0]);
-		do_errand(dir, errand, pipe_fds[1]);
-	}
-	close(pipe_fds[1]);
-	ssize_t n = read(pipe_fds[0], said, sizeof(said) - 1);
-	close(pipe_fds[0]);
-	while (pid > 0 && waitpid(pid, ret_status, 0) < 0) {
-		if (errno != EINTR)
-			return err_set_errno(err, errno, "cannot wait");
-	}
-	if (pid < 0)
-		return err_set(err, ERR_IO, "cannot fork");
-	return n <= 0 || err_set(err, ERR_IO, "%s", said);
-}
-
-bool lab_exec(const char *dir, const char *host, char *const argv[], int *ret_status,
-              struct err *err)
-{
-	struct errand errand = {.host = host, .argv = argv};
-	return run_errand(dir, &errand, ret_status, err);
-}
-
-bool lab_cut(const char *dir, const char *a, const char *b, struct err *err)
-{
-	struct errand errand = {.act = lab_net_cut, .a = a, .b = b};
-	int status;
-	return run_errand(dir, &errand, &status, err);
-}
-
-bool lab_heal(const char *dir, const char *a, const char *b, struct err *err)
-{
-	struct errand errand = {.act = lab_net_heal, .a = a, .b = b};
-	int status;
-	return run_errand(dir, &errand, &status, err);
 }

@@ -36,6 +36,7 @@ static void finds_the_longest_row_or_the_one_that_was_meant(void **state)
 		{{"lab", "up", "--dir", "x"}, 4, "lab up", NULL},
 		{{"wyh", "sample/x"}, 2, NULL, "why"},
 		{{"lab", "hael", "a", "b"}, 4, NULL, "lab heal"},
+		{{"lab", "workload", "sleep", "--calls"}, 4, "lab workload sleep", NULL},
 		{{"frobnicate"}, 1, NULL, NULL},
 		{{"--why"}, 1, NULL, NULL},
 	};

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`fedway lab sleep` as a measuring instrument: calls that run, and what became of them."""
+"""`fedway lab workload sleep` measures: calls that run, and what became of them."""
 
 import collections
 import json
@@ -24,7 +24,8 @@ class Calls:
             words += ["--every", every]
         if hold:
             words += ["--hold", hold]
-        self.daemon = host.daemon("sleep", parts.ours("fedway"), "lab", "sleep", *words,
+        self.daemon = host.daemon("sleep", parts.ours("fedway"), "lab", "workload",
+                                  "sleep", *words,
                                   cwd=host.directory)
 
     def finish(self, timeout=60.0):

@@ -144,7 +144,7 @@ class Site:
     def start_hello(self, ready=True):
         """Starts helloworld; `ready`: its kubelet says so as well."""
         self.hello = self.hello_host.daemon(
-            "helloworld", parts.ours("fedway"), "lab", "helloworld",
+            "helloworld", parts.ours("fedway"), "lab", "workload", "helloworld",
             "--listen", f"{self.plan.hello_ip}:5000", "--answer", self.plan.version)
         wait.until(self._listens, 10, f"{self.hello_host.name} listens")
         if ready:
