@@ -34,3 +34,11 @@ const char *clock_format_rfc3339(int64_t wall_s, char text[32])
 		snprintf(text, 32, "%s", "0000-00-00T00:00:00Z");
 	return text;
 }
+
+int64_t clock_parse_rfc3339(const char *text)
+{
+	struct tm tm = {0};
+	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+
+	return rest != NULL && (rest[0] == 'Z' || rest[0] == '.') ? (int64_t)timegm(&tm) : 0;
+}
