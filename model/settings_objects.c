@@ -200,7 +200,7 @@ static void decode_status(const json_t *obj, struct gateway_spec *s)
 		if (json_str_at(row, "address", NULL) == NULL || !decode_port(row, &to->port))
 			continue;
 		to->host = text_at(row, "address", "");
-		to->live = json_bool_at(row, "live", false);
+		to->live = json_bool_at(row, "live", true); /* absent: nobody measured it */
 		to->reason = text_at(row, "reason", "");
 		s->n_status_addresses++;
 	}

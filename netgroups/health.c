@@ -20,6 +20,7 @@ struct reporter {
 struct health_address {
 	struct map reporters; /* name → struct reporter */
 	struct health_verdict verdict;
+	int64_t heard_ms; /* when there was a fresh reporter last */
 };
 
 static const char *make_key(const char *address, uint16_t port, char key[KEY_MAX])
@@ -126,6 +127,20 @@ static void earlier(int64_t *next_ms, int64_t at_ms)
 		*next_ms = at_ms;
 }
 
+/* Nobody is there who could say so still, or that it is over. */
+static bool forget_verdict(struct health_address *address, int64_t now_ms, int64_t *next_ms)
+{
+	int64_t due_ms = address->heard_ms + HEALTH_KEPT_MS;
+	if (!address->verdict.judged)
+		return false;
+	if (due_ms > now_ms) {
+		earlier(next_ms, due_ms);
+		return false;
+	}
+	address->verdict = (struct health_verdict){.live = true};
+	return true;
+}
+
 static bool judge(struct health_address *address, int64_t now_ms, int64_t *next_ms)
 {
 	struct health_verdict *verdict = &address->verdict;
@@ -134,7 +149,8 @@ static bool judge(struct health_address *address, int64_t now_ms, int64_t *next_
 	verdict->failing = opinion.failing;
 	earlier(next_ms, opinion.stale_ms);
 	if (opinion.fresh == 0)
-		return false;
+		return forget_verdict(address, now_ms, next_ms);
+	address->heard_ms = now_ms;
 	bool all_fail = opinion.failing == opinion.fresh;
 	int64_t due_ms = opinion.failing_since_ms + HEALTH_FAILED_MS;
 	if (all_fail && due_ms > now_ms) {
@@ -142,8 +158,8 @@ static bool judge(struct health_address *address, int64_t now_ms, int64_t *next_
 		return false;
 	}
 	bool live = !all_fail;
-	bool changed = live != verdict->live;
-	if (changed || !verdict->judged)
+	bool changed = live != verdict->live || !verdict->judged;
+	if (changed)
 		verdict->since_ms = now_ms;
 	verdict->judged = true;
 	verdict->live = live;
@@ -172,9 +188,10 @@ struct health_verdict health_verdict_of(const struct health *health, const char 
 void health_restore(struct health *health, const char *address, uint16_t port, bool live,
                     const char *reason, int64_t now_ms)
 {
-	struct health_verdict *verdict = &find_or_add(health, address, port)->verdict;
-	if (verdict->judged)
+	struct health_address *about = find_or_add(health, address, port);
+	if (about->verdict.judged)
 		return;
-	*verdict = (struct health_verdict){.live = live, .judged = true, .since_ms = now_ms};
-	copy_reason(verdict->reason, live ? "" : reason);
+	about->heard_ms = now_ms;
+	about->verdict = (struct health_verdict){.live = live, .judged = true};
+	copy_reason(about->verdict.reason, live ? "" : reason);
 }

@@ -27,6 +27,7 @@ enum {
 	CONTROL_SERVICE_MS = 5000, /* between two writes of one MeshService's counts */
 	CONTROL_COPY_MS = 30000,   /* an unreachable member counts from its copy after this */
 	CONTROL_REACH_MS = 5000,   /* between two TCP tries of an adopted address */
+	CONTROL_RETURN_MS = 10000, /* gateways come back within this after a restart */
 	CONTROL_DRAIN_MS = 60000   /* of a leaving member, unless its Cluster says otherwise */
 };
 

@@ -101,6 +101,7 @@ static void on_instance(const struct ads_instance *instance, bool connected, voi
 	if (!connected) {
 		snprintf(reporter, sizeof(reporter), "%s/%s", instance->cluster, instance->gateway);
 		health_forget_reporter(&control->world.health, reporter);
+		control_judge_soon(control);
 	}
 	control_enqueue(control, KIND_GATEWAY, instance->gateway, 0);
 	control_enqueue(control, KIND_MESH, "default", 0);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The way out of a member, one step at a time: withdraw → drain → tell its gateways → clean both
- * sides → release. Each step is level-triggered, so a restart goes on where things stand.
+ * sides → release. Each step is level-triggered, so a restart goes on where things stand: when it
+ * was withdrawn is condition Withdrawn.
  */
 #include "control_priv.h"
 
@@ -51,6 +52,21 @@ static void move(struct control *control, struct member *member, enum member_lea
 	log_info("control", "cluster leaves  cluster=%s step=%s", member->spec.name, words[to]);
 	/* one that yielded to it need not any more */
 	control_enqueue_all(control, KIND_CLUSTER);
+}
+
+/* After a restart what has been waited before counts, but for the time that its gateways take to
+ * come back: they have to be told that it has left. */
+static void start_draining(struct control *control, struct member *member, const json_t *obj)
+{
+	int64_t withdrawn_s = status_withdrawn_s(obj);
+	int64_t may_count_ms = drain_ms(obj) - CONTROL_RETURN_MS;
+	int64_t waited_ms =
+		withdrawn_s > 0 ? (control_now(control).wall_s - withdrawn_s) * 1000 : 0;
+	move(control, member, MEMBER_DRAINING);
+	if (waited_ms > may_count_ms)
+		waited_ms = may_count_ms;
+	if (waited_ms > 0)
+		member->leave_ms -= waited_ms;
 }
 
 static void start_cleaning(struct control *control, struct member *member, const json_t *obj)
@@ -107,8 +123,8 @@ void control_member_leave(struct control *control, struct member *member, const 
 	int64_t wait_ms = drain_ms(obj);
 	switch (member->leave) {
 	case MEMBER_STAYS:
-		if (!is_held(control, member))
-			move(control, member, MEMBER_DRAINING);
+		if (status_withdrawn_s(obj) > 0 || !is_held(control, member))
+			start_draining(control, member, obj);
 		break;
 	case MEMBER_DRAINING:
 		if (waited_ms >= wait_ms)

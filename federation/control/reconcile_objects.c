@@ -145,6 +145,9 @@ void control_reconcile_gateway(struct control *control, const char *key)
 		return;
 	}
 	const struct gateway_spec *gateway = map_find_text(&control->world.gateways, key);
+	/* a verdict that was restored has its time, too */
+	if (!loop_timer_is_set(&control->judge))
+		control_judge_soon(control);
 	if (gateway->deleting)
 		ads_review_gateways(control->ads);
 	touch_neighbours(control, gateway->cluster);

@@ -51,6 +51,9 @@ json_t *status_service(const json_t *obj, const struct mesh *mesh,
 json_t *status_rule(const json_t *obj, const struct policy *policy, bool used,
                     struct status_now now);
 
+/* Since when the Cluster is withdrawn, as its status says; 0: it is not. Wall clock. */
+int64_t status_withdrawn_s(const json_t *obj);
+
 /* Phase of a Cluster, as in its schema. */
 const char *status_phase(const struct member *member, const struct discovery_status *seen);
 

@@ -3,6 +3,10 @@
 
 #include <stdio.h>
 
+#include "base/clock.h"
+#include "base/json.h"
+#include "kube/meta.h"
+
 enum {
 	TEXT_MAX = 700,
 	OBSERVED_STEP_S = 60 /* observedAt of a reachable cluster moves once a minute */
@@ -160,6 +164,29 @@ static struct status_line ready_line(const char *phase, const json_t *blocking)
 	                            ready ? "its services are part of the mesh" : why};
 }
 
+static void say_withdrawn(json_t *conditions, const json_t *obj, const struct member *member,
+                          struct status_now now)
+{
+	static const struct status_line lines[] = {
+		[MEMBER_DRAINING] = {"Withdrawn", true, "Draining",
+	                             "no gateway routes to it; connections may end"},
+		[MEMBER_CLEANING] = {"Withdrawn", true, "Cleaning",
+	                             "its gateways have been told; what was made for it is "
+	                             "deleted"},
+		[MEMBER_GONE] = {"Withdrawn", true, "Gone", "nothing of it is left"},
+	};
+	if (member->leave != MEMBER_STAYS)
+		status_say(conditions, obj, &lines[member->leave], now);
+}
+
+int64_t status_withdrawn_s(const json_t *obj)
+{
+	if (!kube_condition_is_true(obj, "Withdrawn"))
+		return 0;
+	const json_t *condition = kube_condition_find(obj, "Withdrawn");
+	return clock_parse_rfc3339(json_str_at(condition, "lastTransitionTime", ""));
+}
+
 json_t *status_cluster(const json_t *obj, const struct member *member,
                        const struct discovery_status *seen,
                        const struct status_certificate *certificate, struct status_now now)
@@ -175,6 +202,7 @@ json_t *status_cluster(const json_t *obj, const struct member *member,
 	};
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
 		status_say(conditions, obj, &lines[i], now);
+	say_withdrawn(conditions, obj, member, now);
 	int64_t observed = seen != NULL ? seen->observed_wall_s : 0;
 	if (seen != NULL && seen->reachable)
 		observed -= observed % OBSERVED_STEP_S;

@@ -17,8 +17,12 @@ static json_t *address_status(const struct world *world, const char *host, uint1
                               struct status_now now)
 {
 	struct health_verdict verdict = health_verdict_of(&world->health, host, port);
-	json_t *address = json_pack("{ss si sb ss}", "address", host, "port", (int)port, "live",
-	                            (int)verdict.live, "reason", verdict.reason);
+	json_t *address =
+		json_pack("{ss si ss}", "address", host, "port", (int)port, "reason",
+	                  verdict.judged ? verdict.reason : "no gateway reports on it: unknown");
+	/* never without a measurement */
+	if (verdict.judged)
+		json_object_set_new(address, "live", json_boolean(verdict.live));
 	if (verdict.since_ms > 0)
 		json_object_set_new(address, "since", status_time_of(verdict.since_ms, now));
 	return address;

@@ -118,13 +118,15 @@ bool world_set_group(struct world *world, const json_t *obj, struct err *err)
 	return true;
 }
 
-/* Verdicts of before a restart are in the status; they hold until somebody reports. */
-static void restore_health(struct world *world, const struct gateway_spec *gateway)
+/* Verdicts of before a restart are in the status; they hold until somebody reports, or could have.
+ */
+static void restore_health(struct world *world, const struct gateway_spec *gateway, int64_t now_ms)
 {
 	for (size_t i = 0; i < gateway->n_status_addresses; i++) {
 		const struct gateway_status_address *at = &gateway->status_addresses[i];
 		if (!at->live)
-			health_restore(&world->health, at->host, at->port, false, at->reason, 0);
+			health_restore(&world->health, at->host, at->port, false, at->reason,
+			               now_ms);
 	}
 }
 
@@ -158,7 +160,7 @@ bool world_set_gateway(struct world *world, const json_t *obj, int64_t now_ms, s
 	world_remove_gateway(world, gateway->name);
 	map_set(&world->gateways, str_from(gateway->name), gateway);
 	if (is_new) {
-		restore_health(world, gateway);
+		restore_health(world, gateway, now_ms);
 		restore_instances(world, gateway, now_ms);
 	}
 	return true;

@@ -67,8 +67,16 @@ static void nothing_is_judged_without_fresh_reporters(void **state)
 	for (int64_t t = 61000; t <= 64000; t += 1000)
 		health_report(&health, gw, 15443, "c1/gw1", false, "timeout", t);
 	assert_false(is_live(&health, 64000));
-	/* and what was judged stays when everybody falls silent */
-	assert_false(is_live(&health, 600000));
+	/* when everybody falls silent it stays for a while: they may come back */
+	assert_false(is_live(&health, 64000 + HEALTH_KEPT_MS - 1));
+	int64_t next_ms;
+	assert_false(health_judge(&health, 70000, &next_ms));
+	assert_int_equal(next_ms, 64000 + HEALTH_KEPT_MS);
+	/* then nobody knows, and everybody may try it */
+	assert_true(health_judge(&health, 64000 + HEALTH_KEPT_MS, &next_ms));
+	struct health_verdict verdict = health_verdict_of(&health, gw, 15443);
+	assert_true(verdict.live && !verdict.judged);
+	assert_string_equal(verdict.reason, "");
 	health_fini(&health);
 }
 
@@ -110,6 +118,34 @@ static void a_verdict_of_before_a_restart_holds_until_somebody_reports(void **st
 	health_fini(&health);
 }
 
+static void a_verdict_of_before_a_restart_ends_when_nobody_comes_back(void **state)
+{
+	struct health health;
+	(void)state;
+	health_init(&health);
+	health_restore(&health, gw, 15443, false, "timeout", 10000);
+	assert_false(is_live(&health, 10000 + HEALTH_KEPT_MS - 1));
+	assert_true(is_live(&health, 10000 + HEALTH_KEPT_MS));
+	health_fini(&health);
+}
+
+static void that_an_address_lives_is_not_claimed_for_ever_either(void **state)
+{
+	struct health health;
+	int64_t next_ms;
+	(void)state;
+	health_init(&health);
+	health_report(&health, gw, 15443, "c1/gw1", true, "", 1000);
+	assert_true(health_judge(&health, 1000, &next_ms));
+	assert_true(health_verdict_of(&health, gw, 15443).judged);
+	health_forget_reporter(&health, "c1/gw1");
+	assert_false(health_judge(&health, 2000, &next_ms));
+	assert_int_equal(next_ms, 1000 + HEALTH_KEPT_MS);
+	assert_true(health_judge(&health, next_ms, &next_ms));
+	assert_false(health_verdict_of(&health, gw, 15443).judged);
+	health_fini(&health);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -120,6 +156,8 @@ int main(void)
 		cmocka_unit_test(a_reporter_that_is_gone_is_not_heard),
 		cmocka_unit_test(says_when_to_judge_again),
 		cmocka_unit_test(a_verdict_of_before_a_restart_holds_until_somebody_reports),
+		cmocka_unit_test(a_verdict_of_before_a_restart_ends_when_nobody_comes_back),
+		cmocka_unit_test(that_an_address_lives_is_not_claimed_for_ever_either),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

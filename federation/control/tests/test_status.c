@@ -392,6 +392,55 @@ static const struct {
 	{"EastWestGateway", "{\"cluster\": \"c1\"}", NULL},
 };
 
+static void nobody_claims_that_an_unchecked_address_lives(void **state)
+{
+	struct world world;
+	json_t *obj = parse("{\"metadata\": {\"name\": \"gw1\"}}");
+	int64_t next_ms;
+	(void)state;
+	fill_world(&world);
+	const struct gateway_spec *gateway = map_find_text(&world.gateways, "gw1");
+	json_t *status = status_gateway(obj, &world, gateway, noon);
+	const json_t *address = json_array_get(json_at(status, "addresses"), 0);
+	assert_null(json_object_get(address, "live"));
+	assert_string_equal(json_str_at(address, "reason", ""),
+	                    "no gateway reports on it: unknown");
+	json_decref(status);
+	health_report(&world.health, gateway->addresses[0].host, gateway->addresses[0].port,
+	              "c2/gw2", true, "", noon.mono_ms);
+	health_judge(&world.health, noon.mono_ms, &next_ms);
+	status = status_gateway(obj, &world, gateway, noon);
+	address = json_array_get(json_at(status, "addresses"), 0);
+	assert_true(json_bool_at(address, "live", false));
+	assert_string_equal(json_str_at(address, "reason", "x"), "");
+	json_decref(status);
+	json_decref(obj);
+	world_fini(&world);
+}
+
+static void a_withdrawn_cluster_says_since_when(void **state)
+{
+	struct member member;
+	struct discovery_status seen;
+	(void)state;
+	json_t *obj = parse("{\"metadata\": {\"name\": \"c1\"}}");
+	fill(&member, &seen, FINE | DELETING, MEMBER_SETUP_DONE);
+	json_t *status = status_cluster(obj, &member, &seen, &no_certificate, noon);
+	json_object_set_new(obj, "status", status);
+	assert_int_equal(status_withdrawn_s(obj), 0);
+	member.leave = MEMBER_DRAINING;
+	json_object_set_new(obj, "status",
+	                    status_cluster(obj, &member, &seen, &no_certificate, noon));
+	assert_int_equal(status_withdrawn_s(obj), noon.wall_s);
+	/* a later step does not move it */
+	struct status_now later = {noon.wall_s + 50, noon.mono_ms + 50000};
+	member.leave = MEMBER_CLEANING;
+	json_object_set_new(obj, "status",
+	                    status_cluster(obj, &member, &seen, &no_certificate, later));
+	assert_int_equal(status_withdrawn_s(obj), noon.wall_s);
+	json_decref(obj);
+}
+
 static void what_nothing_honours_yet_is_said(void **state)
 {
 	struct world world;
@@ -668,6 +717,8 @@ int main(void)
 		cmocka_unit_test(a_twin_and_a_missing_group_block_with_their_codes),
 		cmocka_unit_test(a_group_says_what_blocks_it_and_then_that_it_is_joined),
 		cmocka_unit_test(a_gateway_shows_its_instances_and_addresses),
+		cmocka_unit_test(nobody_claims_that_an_unchecked_address_lives),
+		cmocka_unit_test(a_withdrawn_cluster_says_since_when),
 		cmocka_unit_test(what_nothing_honours_yet_is_said),
 		cmocka_unit_test(what_stands_for_a_member_after_a_start),
 		cmocka_unit_test(a_lost_member_keeps_what_its_status_said),
