@@ -80,13 +80,14 @@ def unused_port():
 
 
 class Upstream:
-    """A TCP server; `serve(connection, name)` runs in a thread for each connection."""
+    """A TCP server; `serve(connection, name)` runs in a thread for each connection. It listens on
+    loopback, or has a listener from elsewhere."""
 
-    def __init__(self, serve, name="up", port=0):
+    def __init__(self, serve, name="up", port=0, listener=None):
         self.name = name
         self.serve = serve
         self.connections = 0
-        self.listener = socket.create_server((HOST, port), backlog=512)
+        self.listener = listener or socket.create_server((HOST, port), backlog=512)
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._run, daemon=True).start()
 
