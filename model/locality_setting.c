@@ -49,8 +49,13 @@ static bool decode_distribute(json_t *obj, struct distribute *rule, struct notes
 	json_object_foreach (to, key, value) {
 		json_int_t percent = json_integer_value(value);
 
-		if (!locality_rule_is_valid(str_from(key)) || percent < 1 || percent > 100)
+		if (!locality_rule_is_valid(str_from(key)) || percent < 1 || percent > 100) {
+			notes_add(notes,
+			          "distribute from '%.100s' to '%.100s' is no rule with 1 to 100 "
+			          "percent",
+			          from, key);
 			continue;
+		}
 		rule->to[rule->n_to++] = (struct distribute_to){xstrdup(key), (uint32_t)percent};
 		sum += percent;
 	}

@@ -172,24 +172,43 @@ static bool names_a_service(const struct control *control, const struct policy *
 	return found;
 }
 
-void control_reconcile_rule(struct control *control, const char *key)
+/* False: it is left as it was. A version that is known already is not decoded again: each decoded
+ * policy is a change of the mesh. */
+static bool take_rule(struct control *control, const char *key, const json_t *obj)
 {
 	struct err err;
+	bool moved;
+	const struct rule *have = world_rule(&control->world, key);
+	if (have != NULL && strcmp(have->version, kube_resource_version(obj)) == 0)
+		return true;
+	if (!world_set_rule(&control->world, obj, &moved, &err)) {
+		tell_bad(control, KIND_RULE, obj, &err);
+		return false;
+	}
+	if (moved)
+		control_enqueue_all(control, KIND_RULE);
+	mesh_builder_set_policy(control->builder, world_rule(&control->world, key)->policy);
+	control_publish_soon(control);
+	return true;
+}
+
+void control_reconcile_rule(struct control *control, const char *key)
+{
 	const json_t *obj = control_object(control, KIND_RULE, key);
 	if (obj == NULL) {
+		if (world_remove_rule(&control->world, key))
+			control_enqueue_all(control, KIND_RULE);
 		mesh_builder_remove_policy(control->builder, key);
 		control_publish_soon(control);
 		return;
 	}
-	struct policy *policy = policy_decode(obj, &err);
-	if (policy == NULL) {
-		tell_bad(control, KIND_RULE, obj, &err);
+	if (!take_rule(control, key, obj))
 		return;
-	}
-	mesh_builder_set_policy(control->builder, policy);
-	control_publish_soon(control);
-	control_write_status(
-		control, KIND_RULE, obj,
-		status_rule(obj, policy, names_a_service(control, policy), control_now(control)));
-	policy_unref(policy);
+	const struct policy *policy = world_rule(&control->world, key)->policy;
+	struct status_rule_use use = {
+		.found = names_a_service(control, policy),
+		.before = world_rule_before(&control->world, key),
+	};
+	control_write_status(control, KIND_RULE, obj,
+	                     status_rule(obj, policy, &use, control_now(control)));
 }

@@ -47,9 +47,13 @@ json_t *status_mesh(const json_t *obj, const struct world *world, const struct c
                     const struct status_counts *counts, struct status_now now);
 json_t *status_service(const json_t *obj, const struct mesh *mesh,
                        const struct mesh_service *service, struct status_now now);
-/* used: the rule's host is a service of the mesh. */
-json_t *status_rule(const json_t *obj, const struct policy *policy, bool used,
-                    struct status_now now);
+struct status_rule_use {
+	bool found; /* the rule's host is a service of the mesh */
+	const char *
+		before; /* the older rule for the same host, which is in force instead; NULL none */
+};
+json_t *status_rule(const json_t *obj, const struct policy *policy,
+                    const struct status_rule_use *use, struct status_now now);
 
 /* Since when the Cluster is withdrawn, as its status says; 0: it is not. Wall clock. */
 int64_t status_withdrawn_s(const json_t *obj);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "status_parts.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "base/buf.h"
 #include "base/json.h"
 #include "certs/key.h"
@@ -25,6 +28,41 @@ static json_t *roots_of(const struct cert_store *store)
 	                 status_time(cert_x509_not_after(root)));
 }
 
+/* Notes of the model, each of which begins with the last part of its field's path. */
+struct notes_said {
+	const char *path;
+	const char *const *notes;
+	size_t n;
+};
+
+static void say_honoured(json_t *conditions, const json_t *obj, const struct notes_said *said,
+                         struct status_now now)
+{
+	struct buf text CLEANUP(buf_fini);
+	buf_init(&text, TEXT_MAX);
+	for (size_t i = 0; i < said->n; i++)
+		buf_printf(&text, "%s%s%s", i > 0 ? "; " : "", said->path, said->notes[i]);
+	bool all = said->n == 0;
+	struct status_line line = {"Honoured", all, all ? "All" : "NoMeaning",
+	                           all ? "every field has a meaning for passthrough"
+	                               : buf_text(&text)};
+	status_say(conditions, obj, &line, now);
+}
+
+static void say_locality(json_t *conditions, const json_t *obj, struct status_now now)
+{
+	struct locality_setting setting;
+	const char **notes;
+	size_t n;
+	locality_setting_decode(json_at(obj, "spec.localityLbSetting"), &setting, &notes, &n);
+	say_honoured(conditions, obj, &(struct notes_said){"spec.localityLbSetting.", notes, n},
+	             now);
+	locality_setting_fini(&setting);
+	for (size_t i = 0; i < n; i++)
+		free((char *)(uintptr_t)notes[i]);
+	free(notes);
+}
+
 json_t *status_mesh(const json_t *obj, const struct world *world, const struct cert_store *store,
                     const struct status_counts *counts, struct status_now now)
 {
@@ -36,6 +74,7 @@ json_t *status_mesh(const json_t *obj, const struct world *world, const struct c
 	                                  "one stays in force"};
 	status_say(conditions, obj, &line, now);
 	status_say_accepted(conditions, obj, NULL, now);
+	say_locality(conditions, obj, now);
 	status_say_supported(conditions, obj, unsupported,
 	                     sizeof(unsupported) / sizeof(unsupported[0]), now);
 	return json_pack("{so s{so} s{sI sI} sI sI}", "conditions", conditions, "trust", "roots",
@@ -83,24 +122,29 @@ bool status_service_is_lost(const json_t *obj, const struct world *world)
 /* --- DestinationRule ----------------------------------------------------------------------------
  */
 
-json_t *status_rule(const json_t *obj, const struct policy *policy, bool used,
-                    struct status_now now)
+static struct status_line used_line(const struct status_rule_use *use, char text[TEXT_MAX])
+{
+	if (use->before == NULL)
+		return (struct status_line){"Used", use->found, use->found ? "HostFound" : "NoHost",
+		                            use->found ? "spec.host is a service of the mesh"
+		                                       : "spec.host names no service of the mesh"};
+	snprintf(text, TEXT_MAX,
+	         "DestinationRule '%s' has the same spec.host and is older: it alone is in force, "
+	         "the "
+	         "two are not merged",
+	         use->before);
+	return (struct status_line){"Used", false, "Shadowed", text};
+}
+
+json_t *status_rule(const json_t *obj, const struct policy *policy,
+                    const struct status_rule_use *use, struct status_now now)
 {
 	json_t *conditions = status_conditions(obj);
-	struct buf notes CLEANUP(buf_fini);
-	buf_init(&notes, TEXT_MAX);
-	for (size_t i = 0; i < policy->n_notes; i++)
-		buf_printf(&notes, "%s%s", i > 0 ? "; " : "", policy->notes[i]);
-	struct status_line lines[] = {
-		{"Used", used, used ? "HostFound" : "NoHost",
-	         used ? "spec.host is a service of the mesh"
-	              : "spec.host names no service of the mesh"},
-		{"Honoured", policy->n_notes == 0, policy->n_notes == 0 ? "All" : "NoMeaning",
-	         policy->n_notes == 0 ? "every field has a meaning for passthrough"
-	                              : buf_text(&notes)},
-	};
-	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
-		status_say(conditions, obj, &lines[i], now);
+	char text[TEXT_MAX];
+	struct status_line line = used_line(use, text);
+	status_say(conditions, obj, &line, now);
+	say_honoured(conditions, obj, &(struct notes_said){"", policy->notes, policy->n_notes},
+	             now);
 	status_say_accepted(conditions, obj, NULL, now);
 	return json_pack("{so}", "conditions", conditions);
 }

@@ -35,6 +35,15 @@ static void free_gateway(void *value)
 	free(value);
 }
 
+static void free_rule(void *value)
+{
+	struct rule *rule = value;
+	policy_unref(rule->policy);
+	free(rule->host);
+	free(rule->version);
+	free(rule);
+}
+
 void world_init(struct world *world)
 {
 	*world = (struct world){0};
@@ -49,6 +58,7 @@ void world_fini(struct world *world)
 	map_fini(&world->members, free_member);
 	map_fini(&world->groups, free_group);
 	map_fini(&world->gateways, free_gateway);
+	map_fini(&world->rules, free_rule);
 	inventory_fini(&world->inventory);
 	health_fini(&world->health);
 	map_fini(&world->reached, NULL);
@@ -186,6 +196,61 @@ void world_remove_gateway(struct world *world, const char *name)
 	if (gateway != NULL)
 		free_gateway(gateway);
 }
+
+/* --- DestinationRules ------------------------------------------------------------------------- */
+
+const struct rule *world_rule(const struct world *world, const char *key)
+{
+	return map_find_text(&world->rules, key);
+}
+
+bool world_remove_rule(struct world *world, const char *key)
+{
+	struct rule *rule = map_remove(&world->rules, str_from(key));
+	if (rule != NULL)
+		free_rule(rule);
+	return rule != NULL;
+}
+
+bool world_set_rule(struct world *world, const json_t *obj, bool *ret_moved, struct err *err)
+{
+	struct policy *policy = policy_decode(obj, err);
+	if (policy == NULL)
+		return false;
+	const struct rule *old = world_rule(world, policy->key);
+	struct rule *rule = xcalloc(1, sizeof(*rule));
+	rule->policy = policy;
+	rule->host = policy_full_host(policy, world->mesh.cluster_domain);
+	rule->version = xstrdup(kube_resource_version(obj));
+	*ret_moved = old == NULL || strcmp(old->host, rule->host) != 0 ||
+	             old->policy->created_s != policy->created_s;
+	world_remove_rule(world, policy->key);
+	map_set(&world->rules, str_from(policy->key), rule);
+	return true;
+}
+
+/* As the mesh chooses (model, mesh_rules). */
+static bool counts_before(const struct rule *a, const struct rule *b)
+{
+	if (a->policy->created_s != b->policy->created_s)
+		return a->policy->created_s < b->policy->created_s;
+	return strcmp(a->policy->key, b->policy->key) < 0;
+}
+
+const char *world_rule_before(const struct world *world, const char *key)
+{
+	const struct rule *first = world_rule(world, key);
+	const struct rule *self = first;
+	map_for_each (it, &world->rules) {
+		const struct rule *other = map_value(it);
+		if (self != NULL && strcmp(other->policy->ns, self->policy->ns) == 0 &&
+		    strcmp(other->host, self->host) == 0 && counts_before(other, first))
+			first = other;
+	}
+	return first != self ? first->policy->key : NULL;
+}
+
+/* --- members ---------------------------------------------------------------------------------- */
 
 static const char *uid_of(const struct member *member)
 {

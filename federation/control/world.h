@@ -54,12 +54,20 @@ struct member {
 	bool followed; /* discovery and ads know it */
 };
 
+/* A DestinationRule. */
+struct rule {
+	struct policy *policy; /* shared */
+	char *host;            /* full */
+	char *version;         /* resourceVersion that it was decoded from */
+};
+
 struct world {
 	bool has_mesh;
 	struct mesh_settings mesh;
 	struct map members;  /* Cluster name → struct member */
 	struct map groups;   /* name → struct group_spec */
 	struct map gateways; /* name → struct gateway_spec */
+	struct map rules;    /* "NAMESPACE/NAME" → struct rule */
 	struct inventory inventory;
 	struct health health;
 	struct map reached;   /* "ADDRESS:PORT" → itself: adopted addresses that answer TCP */
@@ -79,6 +87,15 @@ MUST_CHECK
 bool world_set_group(struct world *world, const json_t *obj, struct err *err);
 MUST_CHECK
 bool world_set_gateway(struct world *world, const json_t *obj, int64_t now_ms, struct err *err);
+/* ret_moved: rules of the same host may be shadowed by others now. */
+MUST_CHECK
+bool world_set_rule(struct world *world, const json_t *obj, bool *ret_moved, struct err *err);
+/* False: was not there. */
+bool world_remove_rule(struct world *world, const char *key);
+const struct rule *world_rule(const struct world *world, const char *key);
+/* Of rules for one host in one namespace the oldest is in force, then the lesser name; they are not
+ * merged. Its key, if that is not this rule; NULL: it is. Borrowed. */
+const char *world_rule_before(const struct world *world, const char *key);
 void world_remove_member(struct world *world, const char *name);
 void world_remove_group(struct world *world, const char *name);
 void world_remove_gateway(struct world *world, const char *name);

@@ -4,6 +4,8 @@
 #include "status.h"
 #include "unit.h"
 
+#include <stdlib.h>
+
 #include "base/alloc.h"
 #include "base/json.h"
 #include "kube/meta.h"
@@ -441,6 +443,90 @@ static void a_withdrawn_cluster_says_since_when(void **state)
 	json_decref(obj);
 }
 
+static void put_rule(struct world *world, const char *name, const char *host, int day)
+{
+	char text[512];
+	struct err err;
+	bool moved;
+	snprintf(text, sizeof(text),
+	         "{\"metadata\": {\"namespace\": \"shop\", \"name\": \"%s\", "
+	         "\"resourceVersion\": \"%d\", \"creationTimestamp\": \"2026-11-2%dT00:00:00Z\"}, "
+	         "\"spec\": {\"host\": \"%s\"}}",
+	         name, day, day, host);
+	json_t *obj = parse(text);
+	assert_true(world_set_rule(world, obj, &moved, &err));
+	json_decref(obj);
+}
+
+static void of_two_rules_for_a_host_the_older_is_in_force_and_the_other_says_so(void **state)
+{
+	struct world world;
+	json_t *obj = parse("{\"metadata\": {\"name\": \"a\"}}");
+	(void)state;
+	fill_world(&world);
+	put_rule(&world, "a", "web", 2);
+	put_rule(&world, "b", "web.shop.svc.cluster.local", 1);
+	put_rule(&world, "c", "other", 0);
+	assert_string_equal(world_rule_before(&world, "shop/a"), "shop/b");
+	assert_null(world_rule_before(&world, "shop/b"));
+	assert_null(world_rule_before(&world, "shop/c"));
+	struct status_rule_use use = {.found = true, .before = world_rule_before(&world, "shop/a")};
+	json_t *status = status_rule(obj, world_rule(&world, "shop/a")->policy, &use, noon);
+	assert_string_equal(reason_of(status, "Used"), "Shadowed");
+	assert_non_null(strstr(message_of(status, "Used"), "'shop/b'"));
+	json_decref(status);
+	assert_true(world_remove_rule(&world, "shop/b"));
+	assert_null(world_rule_before(&world, "shop/a"));
+	json_decref(obj);
+	world_fini(&world);
+}
+
+static void what_is_wrong_with_a_locality_setting_is_said(void **state)
+{
+	static const struct {
+		const char *setting;
+		const char *said; /* NULL: nothing */
+	} rows[] = {
+		{"{\"distribute\": [{\"from\": \"r1/*\", \"to\": {\"r1/*\": 80, \"r2/*\": 20}}]}",
+	         NULL},
+		{"{\"distribute\": [{\"from\": \"r1/*\", \"to\": {\"r1/*\": 80}}]}",
+	         "spec.localityLbSetting.distribute from 'r1/*' does not sum up to 100"},
+		{"{\"distribute\": [{\"from\": \"\", \"to\": {\"r1/*\": 100}}]}",
+	         "spec.localityLbSetting.distribute from '' is no rule"},
+		{"{\"distribute\": [{\"from\": \"r1/*\", \"to\": {\"r1/*\": 100, \"/x\": 1}}]}",
+	         "spec.localityLbSetting.distribute from 'r1/*' to '/x' is no rule"},
+		{"{\"failover\": [{\"from\": \"r1\", \"to\": \"r1\"}]}",
+	         "spec.localityLbSetting.failover from 'r1' to 'r1' needs two"},
+	};
+	struct world world;
+	char dir[] = "/tmp/fedway-status-XXXXXX";
+	struct err err;
+	(void)state;
+	fill_world(&world);
+	assert_non_null(mkdtemp(dir));
+	struct cert_store_config config = {.dir = dir, .trust_domain = "cluster.local"};
+	struct cert_store *store = cert_store_open(&config, noon.wall_s, &err);
+	assert_non_null(store);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct status_counts counts = {0};
+		char *text = xasprintf("{\"spec\": {\"localityLbSetting\": %s}}", rows[i].setting);
+		json_t *obj = parse(text);
+		json_t *status = status_mesh(obj, &world, store, &counts, noon);
+		const char *said = message_of(status, "Honoured");
+		if (rows[i].said != NULL ? strstr(said, rows[i].said) == NULL
+		                         : strcmp(reason_of(status, "Honoured"), "All") != 0)
+			fail_msg("%s: %s", rows[i].setting, said);
+		json_decref(status);
+		json_decref(obj);
+		free(text);
+	}
+	cert_store_close(store);
+	char *command = xasprintf("rm -r %s", dir);
+	assert_int_equal(system(command), 0);
+	free(command);
+	world_fini(&world);
+}
+
 static void what_nothing_honours_yet_is_said(void **state)
 {
 	struct world world;
@@ -719,6 +805,9 @@ int main(void)
 		cmocka_unit_test(a_gateway_shows_its_instances_and_addresses),
 		cmocka_unit_test(nobody_claims_that_an_unchecked_address_lives),
 		cmocka_unit_test(a_withdrawn_cluster_says_since_when),
+		cmocka_unit_test(
+			of_two_rules_for_a_host_the_older_is_in_force_and_the_other_says_so),
+		cmocka_unit_test(what_is_wrong_with_a_locality_setting_is_said),
 		cmocka_unit_test(what_nothing_honours_yet_is_said),
 		cmocka_unit_test(what_stands_for_a_member_after_a_start),
 		cmocka_unit_test(a_lost_member_keeps_what_its_status_said),
