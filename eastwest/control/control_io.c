@@ -209,12 +209,14 @@ static void tell_doors(const struct ew_control *control)
 static bool start_workers(struct ew_control *control, struct err *err)
 {
 	uint32_t n = count_workers(control->boot);
+	control->limiter = ew_limiter_create(&control->boot->limits);
 	control->setup = (struct ew_worker_setup){
 		.listeners = control->boot->listeners,
 		.n_listeners = control->boot->n_listeners,
 		.registry = control->registry,
 		.stats = control->stats,
 		.recorder = control->recorder,
+		.limiter = control->limiter,
 	};
 	control->workers = xcalloc(n, sizeof(*control->workers));
 	control->bound = xcalloc(control->setup.n_listeners + 1, sizeof(*control->bound));
@@ -292,6 +294,7 @@ static void fini(struct ew_control *control)
 	ew_admin_stop(control);
 	for (uint32_t i = 0; i < control->n_workers; i++)
 		ew_worker_stop(control->workers[i]);
+	ew_limiter_destroy(control->limiter);
 	free(control->workers);
 	free(control->bound);
 	ew_plane_destroy(control->plane);

@@ -51,8 +51,7 @@ void ew_conn_drop_dialing(struct ew_conn *conn)
 	struct ew_dialing *dialing = conn->dialing;
 	if (dialing == NULL)
 		return;
-	if (dialing->hello == 0)
-		conn->door->worker->hello_bytes -= dialing->cap;
+	ew_hello_io_give_memory(conn);
 	ew_table_unref(dialing->table);
 	free(dialing);
 	conn->dialing = NULL;
@@ -81,6 +80,7 @@ void ew_conn_close(struct ew_conn *conn, enum ew_close_reason reason)
 	ew_wheel_remove(&worker->wheel, &conn->timer);
 	list_remove(&conn->again_link);
 	metrics_add(stats_of(conn)->active[door], -1);
+	ew_limiter_leave(worker->setup->limiter);
 	ew_worker_bury(worker, conn);
 }
 
@@ -301,6 +301,32 @@ static void on_client(struct ew_watch *watch, uint32_t events)
 		ew_conn_reset(conn, EW_CLOSE_CLIENT_RESET);
 }
 
+bool ew_conn_admit(struct ew_conn *conn)
+{
+	struct ew_worker *worker = conn->door->worker;
+	const struct ip *ip = &conn->peer.ip;
+	conn->admitted = true;
+	if (!ew_conn_is_allowed(conn->door->config, ip)) {
+		ew_conn_refuse(conn, EW_CLOSE_NOT_ALLOWED, 0, NULL);
+		return false;
+	}
+	if (!ew_limiter_take_source(worker->setup->limiter, ip, worker->now_ms)) {
+		ew_conn_refuse(conn, EW_CLOSE_SOURCE_RATE, 0, NULL);
+		return false;
+	}
+	return true;
+}
+
+/* What is asked before the first byte. False: refused and closed. */
+static bool enter(struct ew_conn *conn)
+{
+	if (!ew_limiter_enter(conn->door->worker->setup->limiter)) {
+		ew_conn_refuse(conn, EW_CLOSE_TOO_MANY, 0, NULL);
+		return false;
+	}
+	return ew_ranges_have(&conn->door->config->trusted, &conn->peer.ip) || ew_conn_admit(conn);
+}
+
 void ew_conn_open(struct ew_door_io *door, int fd, const struct addr *peer)
 {
 	struct ew_worker *worker = door->worker;
@@ -319,11 +345,8 @@ void ew_conn_open(struct ew_door_io *door, int fd, const struct addr *peer)
 	metrics_add(stats->accepted[door->config->door], 1);
 	metrics_add(stats->active[door->config->door], 1);
 	conn->client_watch.fn = on_client;
-	bool trusted = ew_ranges_have(&door->config->trusted, &peer->ip);
-	if (!trusted && !ew_conn_is_allowed(door->config, &peer->ip)) {
-		ew_conn_refuse(conn, EW_CLOSE_NOT_ALLOWED, 0, NULL);
+	if (!enter(conn))
 		return;
-	}
 	if (!ew_worker_register(worker, fd, &conn->client_watch, EW_SIDE_EVENTS)) {
 		ew_conn_refuse(conn, EW_CLOSE_NO_DESCRIPTOR, 0, NULL);
 		return;

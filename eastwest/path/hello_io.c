@@ -20,7 +20,6 @@ static void keep(struct ew_conn *conn, const uint8_t *data, uint32_t len, uint32
 	dialing->cap = cap;
 	memcpy(dialing->bytes, data, len);
 	conn->dialing = dialing;
-	conn->door->worker->hello_bytes += cap;
 }
 
 static void grow(struct ew_conn *conn)
@@ -28,9 +27,16 @@ static void grow(struct ew_conn *conn)
 	struct ew_dialing *dialing = conn->dialing;
 	if (dialing->len < dialing->cap)
 		return;
-	conn->door->worker->hello_bytes += dialing->cap;
 	dialing->cap *= 2;
 	conn->dialing = xrealloc(dialing, sizeof(*dialing) + dialing->cap);
+}
+
+void ew_hello_io_give_memory(struct ew_conn *conn)
+{
+	struct ew_dialing *dialing = conn->dialing;
+	if (dialing->taken > 0)
+		ew_limiter_give_memory(conn->door->worker->setup->limiter, dialing->taken);
+	dialing->taken = 0;
 }
 
 /* PROXY headers and the mark, before the hello. */
@@ -78,11 +84,8 @@ static enum head read_headers(struct ew_conn *conn)
 		switch (ew_mark_read(dialing->bytes + dialing->skip, dialing->len - dialing->skip,
 		                     &mark)) {
 		case EW_MARK_NONE:
-			/* for a load balancer that put no header this was not asked yet */
-			if (ew_conn_is_allowed(conn->door->config, &conn->peer.ip))
-				return HEAD_DONE;
-			ew_conn_refuse(conn, EW_CLOSE_NOT_ALLOWED, 0, NULL);
-			return HEAD_REFUSED;
+			/* a load balancer was let in to say who it is */
+			return conn->admitted || ew_conn_admit(conn) ? HEAD_DONE : HEAD_REFUSED;
 		case EW_MARK_MORE:
 			return HEAD_MORE;
 		case EW_MARK_BAD:
@@ -110,7 +113,7 @@ static void read_hello(struct ew_conn *conn)
 		return;
 	case EW_HELLO_DONE:
 		dialing->hello = dialing->skip + hello.len;
-		conn->door->worker->hello_bytes -= dialing->cap;
+		ew_hello_io_give_memory(conn);
 		ew_dial_start(conn, &hello);
 		return;
 	case EW_HELLO_NOT_TLS:
@@ -120,6 +123,19 @@ static void read_hello(struct ew_conn *conn)
 		ew_conn_refuse(conn, EW_CLOSE_BAD_HELLO, hello.alert, hello.why);
 		return;
 	}
+}
+
+/* The memory of a hello that is still not whole counts; of one that came whole it never does. */
+static bool take_memory(struct ew_conn *conn)
+{
+	struct ew_dialing *dialing = conn->dialing;
+	uint32_t more = dialing->cap - dialing->taken;
+	if (more == 0)
+		return true;
+	if (!ew_limiter_take_memory(conn->door->worker->setup->limiter, more))
+		return false;
+	dialing->taken = dialing->cap;
+	return true;
 }
 
 /* The client ended or failed before its hello was whole. */
@@ -135,7 +151,7 @@ static void on_hello_bytes(struct ew_conn *conn)
 {
 	if (read_headers(conn) == HEAD_DONE)
 		read_hello(conn);
-	if (conn->state == EW_CONN_HELLO && conn->door->worker->hello_bytes > EW_HELLO_MEMORY_MAX)
+	if (conn->state == EW_CONN_HELLO && !take_memory(conn))
 		ew_conn_refuse(conn, EW_CLOSE_HELLO_MEMORY, ew_close_alert(EW_CLOSE_HELLO_MEMORY),
 		               NULL);
 }

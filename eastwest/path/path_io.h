@@ -22,7 +22,6 @@
 
 enum {
 	EW_HELLO_CHUNK = 128,           /* half hellos grow from here, doubling */
-	EW_HELLO_MEMORY_MAX = 32 << 20, /* of a worker, for half hellos */
 	EW_ACCEPT_BATCH_MAX = 64,       /* connections of one wake-up */
 	EW_EVENTS_MAX = 128,            /* of one wake-up */
 	EW_ACCEPT_PAUSE_MS = 100,       /* without descriptors */
@@ -63,7 +62,6 @@ struct ew_worker {
 	struct list closed; /* to be freed at the end of the turn */
 	struct list again;  /* used up their budget */
 	uint32_t n_conns;
-	size_t hello_bytes; /* held by half hellos */
 
 	struct ew_pipes pipes;
 	uint8_t *buffer; /* EW_BUFFER_SIZE */
@@ -97,6 +95,7 @@ struct ew_dialing {
 	struct ew_hello_reader reader;
 	uint32_t len;   /* bytes that came from the client */
 	uint32_t cap;   /* room for them */
+	uint32_t taken; /* of the limiter's memory, while the hello is half */
 	uint32_t skip;  /* of them, PROXY headers and marks */
 	uint32_t hello; /* end of the hello, 0 while it is not whole */
 	uint32_t sent;  /* of mark and hello, to the present upstream */
@@ -129,6 +128,7 @@ struct ew_conn {
 	struct ew_dialing *dialing; /* owned; NULL from the first answer on */
 	const struct ew_series *series;
 	struct addr peer;
+	bool admitted; /* its source may connect */
 	enum ew_conn_state state;
 	uint32_t discarded; /* while closing */
 };
@@ -144,6 +144,8 @@ void ew_door_resume(struct ew_door_io *door);
 
 /* --- conn_io.c -------------------------------------------------------------------------------- */
 
+/* May this source connect here, and now? False: refused and closed. */
+bool ew_conn_admit(struct ew_conn *conn);
 /* Takes over fd. */
 void ew_conn_open(struct ew_door_io *door, int fd, const struct addr *peer);
 /* Two steps: everything is given back now, the memory at the end of the turn. Harmless twice. */
@@ -173,6 +175,8 @@ void ew_side_close(struct ew_side *side);
 
 /* Reads until the hello is whole and dialled, or refused, or nothing more is there. */
 void ew_hello_io_read(struct ew_conn *conn);
+/* Gives back what its half hello took of the limit. Harmless twice. */
+void ew_hello_io_give_memory(struct ew_conn *conn);
 
 /* --- dial_io.c -------------------------------------------------------------------------------- */
 

@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "eastwest/config.h"
 #include "eastwest/table.h"
+#include "path/limiter.h"
 #include "path/record.h"
 #include "path/stats.h"
 
@@ -26,6 +27,7 @@ struct ew_worker_setup {
 	struct ew_health_registry *registry;
 	struct ew_stats *stats;
 	struct ew_recorder *recorder;
+	struct ew_limiter *limiter;
 };
 
 /* fds: one listening socket per listener of the setup; the worker owns them from here on. table:

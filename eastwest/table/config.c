@@ -15,7 +15,7 @@ static bool check_head(const struct ew_config_at *top)
 	static const char *const known[] = {"apiVersion",   "kind",      "workers", "locality",
 	                                    "network",      "listeners", "routes",  "networks",
 	                                    "controlPlane", "dataDir",   "metrics", "health",
-	                                    "admin",        NULL};
+	                                    "admin",        "limits",    NULL};
 	struct str version;
 	struct str kind;
 	if (!ew_config_keys(top, known) || !ew_config_text(top, "apiVersion", true, &version) ||
@@ -228,9 +228,9 @@ static bool read_tree(json_t *tree, const struct ew_config_file *file,
 	if (check_head(&top) && read_rest(&top, config) && read_listeners(&top, config) &&
 	    read_socket(&top, "metrics", &config->has_metrics, &config->metrics) &&
 	    read_socket(&top, "health", &config->has_health, &config->health) &&
-	    read_admin(&top, config) && read_control_plane(&top, config) &&
-	    check_sources(&top, config) && ew_config_read_networks(&top, config) &&
-	    ew_config_read_routes(&top, config)) {
+	    read_admin(&top, config) && ew_config_read_limits(&top, &config->limits) &&
+	    read_control_plane(&top, config) && check_sources(&top, config) &&
+	    ew_config_read_networks(&top, config) && ew_config_read_routes(&top, config)) {
 		*ret_config = config;
 		return true;
 	}
@@ -282,8 +282,8 @@ void ew_config_destroy(struct ew_config *config)
 
 const char *ew_config_restart_key(const struct ew_config *a, const struct ew_config *b)
 {
-	static const char *const keys[] = {"workers", "listeners", "dataDir",     "metrics",
-	                                   "health",  "admin",     "controlPlane"};
+	static const char *const keys[] = {"workers", "listeners", "limits", "dataDir",
+	                                   "metrics", "health",    "admin",  "controlPlane"};
 	for (size_t i = 0; i < N_ELEMS(keys); i++) {
 		json_t *x = json_object_get(a->tree, keys[i]);
 		json_t *y = json_object_get(b->tree, keys[i]);

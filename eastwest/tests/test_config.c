@@ -32,7 +32,9 @@ static const char whole[] = HEAD
 	"dataDir: /var/lib/fedway-gateway\n"
 	"metrics: {address: 0.0.0.0, port: 15090}\n"
 	"health: {address: 0.0.0.0, port: 15021}\n"
-	"admin: {path: gateway.sock}\n";
+	"admin: {path: gateway.sock}\n"
+	"limits: {connections: 50000, halfHelloMemoryMiB: 8,\n"
+	"  newConnectionsPerSecond: {rate: 100, prefixV4: 32}}\n";
 
 static struct ew_config *parse(const char *text)
 {
@@ -67,12 +69,21 @@ static void reads_every_field_and_its_default(void **state)
 	assert_string_equal(config->data_dir, "/var/lib/fedway-gateway");
 	assert_true(config->has_metrics && config->has_health);
 	assert_string_equal(config->admin_path, "gateway.sock");
+	assert_int_equal(config->limits.connections, 50000);
+	assert_int_equal(config->limits.hello_memory_mib, 8);
+	assert_int_equal(config->limits.per_source.rate, 100);
+	assert_int_equal(config->limits.per_source.burst, 100);
+	assert_int_equal(config->limits.per_source.prefix_v4, 32);
+	assert_int_equal(config->limits.per_source.prefix_v6, EW_PREFIX_V6);
 	ew_config_destroy(config);
 
 	config = parse(HEAD DOOR);
 	assert_int_equal(config->workers, 0);
 	assert_null(config->data_dir);
 	assert_null(config->admin_path);
+	assert_int_equal(config->limits.connections, 0);
+	assert_int_equal(config->limits.hello_memory_mib, EW_HELLO_MEMORY_MIB);
+	assert_int_equal(config->limits.per_source.rate, 0);
 	assert_false(config->has_metrics || config->has_health);
 	ew_config_destroy(config);
 }
@@ -188,6 +199,12 @@ static void says_file_line_and_key_of_what_is_wrong(void **state)
 	         "gateway.yaml:9: controlPlane.istiod.labels.c: must be a string"},
 		{HEAD DOOR "metrics: {address: 0.0.0.0}\n",
 	         "gateway.yaml:5: metrics.port: is missing"},
+		{HEAD DOOR "limits: {connections: 0}\n",
+	         "gateway.yaml:5: limits.connections: must be 1 to 100000000"},
+		{HEAD DOOR "limits:\n  newConnectionsPerSecond: {burst: 5}\n",
+	         "gateway.yaml:6: limits.newConnectionsPerSecond.rate: is missing"},
+		{HEAD DOOR "limits: {newConnectionsPerSecond: {rate: 1, prefixV4: 33}}\n",
+	         "gateway.yaml:5: limits.newConnectionsPerSecond.prefixV4: must be 1 to 32"},
 		{HEAD DOOR "x: {\n", "gateway.yaml:"},
 		{"", "gateway.yaml"},
 		{"- a\n", "gateway.yaml"},

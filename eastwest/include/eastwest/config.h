@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "eastwest/limits.h"
 #include "eastwest/table.h"
 
 enum {
@@ -89,6 +90,7 @@ struct ew_config {
 	struct ew_network_config *networks; /* views into tree */
 	size_t n_networks;
 	struct ew_control_plane_config control_plane;
+	struct ew_limits limits;
 	bool has_metrics;
 	struct addr metrics;
 	bool has_health;
@@ -123,6 +125,6 @@ bool ew_config_networks(const struct ew_config *config, const struct ew_table *o
                         struct ew_table **ret_table, struct err *err);
 /* Gives back the memory of the routes, once they are in a table; everything else stays. */
 void ew_config_forget_routes(struct ew_config *config);
-/* Do the parts differ that only a restart changes (workers, listeners, dataDir, metrics, health,
- * admin)? Returns the first such key, or NULL. */
+/* Do the parts differ that only a restart changes (workers, listeners, limits, dataDir, metrics,
+ * health, admin)? Returns the first such key, or NULL. */
 const char *ew_config_restart_key(const struct ew_config *a, const struct ew_config *b);

@@ -69,7 +69,7 @@ enum {
 	X(EW_CLOSE_BAD_HEADER, "bad_proxy_header", true, 0, "NR",                                  \
 	  "a PROXY header is malformed, or comes from an address that may not send one")           \
 	X(EW_CLOSE_HELLO_MEMORY, "hello_memory", true, EW_ALERT_INTERNAL_ERROR, "UO",              \
-	  "half hellos of all connections hold as much memory as they may")                        \
+	  "half hellos of all connections hold as much memory as limits.halfHelloMemoryMiB says")  \
 	X(EW_CLOSE_NOT_ALLOWED, "not_allowed", true, 0, "NR",                                      \
 	  "the source address is outside the ranges that this door allows")                        \
 	X(EW_CLOSE_NO_SNI, "no_sni", true, EW_ALERT_UNRECOGNIZED_NAME, "NR",                       \
@@ -90,6 +90,10 @@ enum {
 	  "every endpoint that was tried refused, timed out or closed before its first byte")      \
 	X(EW_CLOSE_NO_DESCRIPTOR, "no_descriptor", true, EW_ALERT_INTERNAL_ERROR, "UO",            \
 	  "the process has no file descriptor left")                                               \
+	X(EW_CLOSE_TOO_MANY, "too_many_connections", true, 0, "UO",                                \
+	  "as many connections are open as limits.connections allows")                             \
+	X(EW_CLOSE_SOURCE_RATE, "source_rate", true, 0, "RL",                                      \
+	  "its source opens more connections than limits.newConnectionsPerSecond allows")          \
 	X(EW_CLOSE_DRAINED, "drained", true, 0, "DO",                                              \
 	  "it was still open when the drain timeout of the gateway had passed")
 
