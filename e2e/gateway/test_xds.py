@@ -530,7 +530,7 @@ def test_a_silent_cut_is_found_within_seconds_and_so_is_its_end(fresh_lab):
     ({"name": ""}, "controlPlane.name: is missing"),
     ({"cluster": None}, "controlPlane.cluster: is missing"),
     ({"cluster": "C 1"}, "must be DNS labels"),
-    ({"type": "istiod"}, "is not supported by this build"),
+    ({"type": "istiod"}, "controlPlane.istiod: is missing; type istiod needs namespace"),
 ])
 def test_a_wrong_block_is_said_at_once(tmp_path, change, message):
     block = {"address": "127.0.0.1:1", "trustFile": "/nonexistent", "cluster": "c1", "name": "g"}

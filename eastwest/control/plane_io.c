@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -10,6 +11,7 @@
 #include "control/control_priv.h"
 #include "eastwest/mesh.h"
 #include "uplink/canary_io.h"
+#include "uplink/istiod_io.h"
 #include "uplink/mesh_copy.h"
 #include "uplink/ping_io.h"
 #include "uplink/report.h"
@@ -22,8 +24,9 @@ enum {
 struct ew_plane {
 	struct ew_control *control;
 	struct ew_mesh *mesh;
-	struct ew_canary *canary;
-	struct ew_uplink *uplink;
+	struct ew_canary *canary;      /* NULL: an istiod's mesh does not know canaries */
+	struct ew_uplink *uplink;      /* to a fedwayd */
+	struct ew_istiod_link *istiod; /* or to an istiod */
 	struct loop_timer report;
 	bool complete;
 	bool from_copy; /* the table is that of the disk copy */
@@ -96,19 +99,27 @@ void ew_plane_on_resolved(struct ew_plane *plane)
 
 /* --- certificate ------------------------------------------------------------------------------ */
 
+/* Canary and checks of other gateways prove themselves by it from now on. */
+static bool use_credentials(struct ew_plane *plane, const struct ew_credentials *credentials,
+                            struct err *err)
+{
+	struct tls_ctx *tls = ew_ping_tls(credentials, err);
+	bool ok = tls != NULL && ew_canary_set_credentials(plane->canary, credentials, err);
+	if (ok)
+		ew_checker_set_tls(plane->control->checker, tls);
+	tls_ctx_unref(tls);
+	return ok;
+}
+
 static void on_credentials(const struct ew_credentials *credentials, void *arg)
 {
 	struct ew_plane *plane = arg;
 	struct err err;
 	char time[32];
-	struct tls_ctx *tls = ew_ping_tls(credentials, &err);
-	if (tls == NULL || !ew_canary_set_credentials(plane->canary, credentials, &err)) {
+	if (plane->canary != NULL && !use_credentials(plane, credentials, &err)) {
 		log_error("eastwest", "the certificate cannot be used: %s", err.msg);
-		tls_ctx_unref(tls);
 		return;
 	}
-	ew_checker_set_tls(plane->control->checker, tls);
-	tls_ctx_unref(tls);
 	plane->not_after_s = credentials->not_after_s;
 	plane->renewals = credentials->renewals;
 	metrics_set(plane->not_after_value, credentials->not_after_s);
@@ -155,26 +166,32 @@ static void on_report(void *arg)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
+static bool is_istiod(const struct ew_config *config)
+{
+	return strcmp(config->control_plane.type, "istiod") == 0;
+}
+
 static bool check_block(const struct ew_config *config, struct err *err)
 {
 	const struct ew_control_plane_config *block = &config->control_plane;
 	const struct {
 		const char *key;
 		const char *value;
-	} needed[] = {{"trustFile", block->trust_file},
-	              {"cluster", block->cluster},
-	              {"name", block->name}};
-	if (strcmp(block->type, "fedwayd") != 0)
-		return err_set(err, ERR_INVALID,
-		               "controlPlane.type: '%s' is not supported by this build; leave it "
-		               "out, or take routes from the file",
-		               block->type);
+		bool for_istiod_only;
+	} needed[] = {{"trustFile", block->trust_file, false},
+	              {"tokenFile", block->token_file, true},
+	              {"cluster", block->cluster, false},
+	              {"name", block->name, false}};
 	for (size_t i = 0; i < N_ELEMS(needed); i++) {
+		if (needed[i].for_istiod_only && !is_istiod(config))
+			continue;
 		if (needed[i].value == NULL || needed[i].value[0] == '\0')
 			return err_set(err, ERR_INVALID, "controlPlane.%s: is missing",
 			               needed[i].key);
 	}
-	if (!str_is_dns_label(str_from(block->cluster)) || !str_is_dns_label(str_from(block->name)))
+	/* a cluster of Istio may have any name */
+	if (!str_is_dns_label(str_from(block->name)) ||
+	    (!is_istiod(config) && !str_is_dns_label(str_from(block->cluster))))
 		return err_set(err, ERR_INVALID,
 		               "controlPlane: cluster and name must be DNS labels");
 	if (config->data_dir == NULL)
@@ -211,12 +228,12 @@ static void declare_metrics(struct ew_plane *plane)
 }
 
 /* The table of the disk copy, or an empty one. */
-static void start_table(struct ew_plane *plane, struct xds_delta_client *client,
-                        const struct ew_config *config)
+static void start_table(struct ew_plane *plane, struct xds_delta_client *client, const char *dir,
+                        const char *cluster)
 {
 	struct ew_control *control = plane->control;
 	struct err err;
-	if (ew_mesh_copy_load(config->data_dir, config->control_plane.cluster, client, &err)) {
+	if (ew_mesh_copy_load(dir, cluster, client, &err)) {
 		plane->from_copy = true;
 		take_burst(plane, ew_burst_create(client, true));
 		log_info("eastwest", "start from the disk copy version=%s routes=%u",
@@ -230,28 +247,57 @@ static void start_table(struct ew_plane *plane, struct xds_delta_client *client,
 	control->table = ew_table_builder_finish(ew_table_builder_create(NULL, control->registry));
 }
 
+static bool begin_fedwayd(struct ew_plane *plane, const struct ew_config *config, struct err *err)
+{
+	struct ew_control *control = plane->control;
+	struct xds_node node;
+	plane->canary = ew_canary_create(control->loop, is_peer, plane, err);
+	if (plane->canary == NULL)
+		return false;
+	plane->mesh = ew_mesh_create(control->registry, ew_canary_addr(plane->canary));
+	ew_uplink_node(config, &node);
+	struct xds_delta_client *client = xds_delta_client_create(&node, ew_burst_check, NULL);
+	xds_node_fini(&node);
+	start_table(plane, client, config->data_dir, config->control_plane.cluster);
+	plane->uplink = ew_uplink_create(control->loop, config, client, &events, plane);
+	loop_timer_set(&plane->report, 0);
+	return true;
+}
+
+static bool begin_istiod(struct ew_plane *plane, const struct ew_config *config, struct err *err)
+{
+	static const struct addr no_canary;
+	struct ew_control *control = plane->control;
+	struct xds_node node;
+	plane->istiod = ew_istiod_link_create(control->loop, config, &events, plane, err);
+	if (plane->istiod == NULL)
+		return false;
+	plane->mesh = ew_mesh_create(control->registry, &no_canary);
+	ew_uplink_node(config, &node);
+	struct xds_delta_client *copy = xds_delta_client_create(&node, ew_burst_check, NULL);
+	char *dir = ew_istiod_dir(config);
+	xds_node_fini(&node);
+	start_table(plane, copy, dir, config->control_plane.cluster);
+	xds_delta_client_destroy(copy);
+	free(dir);
+	return true;
+}
+
 bool ew_plane_create(struct ew_control *control, const struct ew_config *config,
                      struct ew_plane **ret_plane, struct err *err)
 {
-	struct xds_node node;
 	if (!check_block(config, err))
 		return err_wrap(err, "%s", control->options->config);
 	struct ew_plane *plane = xcalloc(1, sizeof(*plane));
 	plane->control = control;
-	plane->canary = ew_canary_create(control->loop, is_peer, plane, err);
-	if (plane->canary == NULL) {
-		free(plane);
-		return false;
-	}
-	plane->mesh = ew_mesh_create(control->registry, ew_canary_addr(plane->canary));
-	declare_metrics(plane);
-	ew_uplink_node(config, &node);
-	struct xds_delta_client *client = xds_delta_client_create(&node, ew_burst_check, NULL);
-	xds_node_fini(&node);
-	start_table(plane, client, config);
-	plane->uplink = ew_uplink_create(control->loop, config, client, &events, plane);
 	loop_timer_init(&plane->report, control->loop, on_report, plane);
-	loop_timer_set(&plane->report, 0);
+	declare_metrics(plane);
+	bool ok = is_istiod(config) ? begin_istiod(plane, config, err)
+	                            : begin_fedwayd(plane, config, err);
+	if (!ok) {
+		ew_plane_destroy(plane);
+		return err_wrap(err, "%s", control->options->config);
+	}
 	*ret_plane = plane;
 	return true;
 }
@@ -262,6 +308,7 @@ void ew_plane_destroy(struct ew_plane *plane)
 		return;
 	loop_timer_fini(&plane->report);
 	ew_uplink_destroy(plane->uplink);
+	ew_istiod_link_destroy(plane->istiod);
 	ew_canary_destroy(plane->canary);
 	ew_mesh_destroy(plane->mesh);
 	free(plane);
@@ -274,7 +321,8 @@ bool ew_plane_is_complete(const struct ew_plane *plane)
 
 void ew_plane_on_closed(struct ew_plane *plane)
 {
-	ew_canary_stop(plane->canary);
+	if (plane->canary != NULL)
+		ew_canary_stop(plane->canary);
 }
 
 json_t *ew_plane_status(const struct ew_plane *plane)
@@ -282,10 +330,14 @@ json_t *ew_plane_status(const struct ew_plane *plane)
 	char time[32] = "";
 	if (plane->not_after_s > 0)
 		clock_format_rfc3339(plane->not_after_s, time);
-	return json_pack("{s:b, s:s, s:b, s:s, s:s, s:I, s:I, s:I, s:b}", "connected", plane->up,
-	                 "reason", plane->why, "complete", plane->complete, "version",
-	                 ew_mesh_version(plane->mesh), "certificateNotAfter", time,
-	                 "certificateRenewals", (json_int_t)plane->renewals, "bursts",
-	                 (json_int_t)plane->bursts, "resyncs", (json_int_t)plane->resyncs,
-	                 "fromDiskCopy", plane->from_copy);
+	json_t *status = json_pack("{s:s, s:b, s:s, s:b, s:s, s:s, s:I, s:I, s:I, s:b}", "type",
+	                           plane->istiod != NULL ? "istiod" : "fedwayd", "connected",
+	                           plane->up, "reason", plane->why, "complete", plane->complete,
+	                           "version", ew_mesh_version(plane->mesh), "certificateNotAfter",
+	                           time, "certificateRenewals", (json_int_t)plane->renewals,
+	                           "bursts", (json_int_t)plane->bursts, "resyncs",
+	                           (json_int_t)plane->resyncs, "fromDiskCopy", plane->from_copy);
+	if (plane->istiod != NULL)
+		json_object_set_new(status, "istiod", ew_istiod_link_status(plane->istiod));
+	return status;
 }

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "uplink/istiod_io.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "uplink/istiod.h"
+#include "uplink/istiod_node.h"
+#include "uplink/istiod_trust_io.h"
+#include "uplink/mesh_copy.h"
+#include "xds/uplink_io.h"
+
+#define DELTA_PATH "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
+
+enum {
+	RETRY_MIN_MS = 500, /* a stream again, while the connection stands */
+	RETRY_MAX_MS = 30000,
+	COPY_EVERY_MS = 1000,
+	COPY_IDLE_FACTOR = 10, /* never more than a tenth of the time */
+	HOST_MAX = 256
+};
+
+struct ew_istiod_link {
+	struct loop *loop;
+	const struct ew_uplink_events *events;
+	void *arg;
+	char *dir;
+	struct ew_istiod *istiod;
+	struct ew_istiod_trust *trust;
+	struct xds_uplink *uplink;
+	struct xds_uplink_user user;
+	struct grpc_stream *stream; /* NULL: none */
+	struct buf unsent;          /* a request that found the queue full */
+	struct loop_timer again;
+	struct loop_timer save;
+	int64_t retry_ms;
+	int64_t save_not_before_ms;
+	size_t told_refused; /* last said in the log */
+	size_t told_left_out;
+	size_t told_unresolved;
+	bool pumping;
+	char trouble[ERR_MSG_MAX]; /* last said in the log */
+};
+
+/* --- disk copy -------------------------------------------------------------------------------- */
+
+char *ew_istiod_dir(const struct ew_config *config)
+{
+	return xasprintf("%s/istiod", config->data_dir);
+}
+
+static void on_save(void *arg)
+{
+	static char nobody[] = "copy";
+	const struct xds_node node = {.id = nobody, .role = XDS_ROLE_GATEWAY};
+	struct ew_istiod_link *link = arg;
+	struct err err;
+	int64_t began_ms = clock_now_ms();
+	struct xds_delta_client *copy = xds_delta_client_create(&node, ew_burst_check, NULL);
+	ew_istiod_copy(link->istiod, copy);
+	if (!ew_mesh_copy_save(link->dir, copy, &err))
+		log_warn("eastwest", "no disk copy of the mesh: %s", err.msg);
+	xds_delta_client_destroy(copy);
+	int64_t now_ms = clock_now_ms();
+	int64_t rest_ms = (now_ms - began_ms) * COPY_IDLE_FACTOR;
+	link->save_not_before_ms = now_ms + (rest_ms > COPY_EVERY_MS ? rest_ms : COPY_EVERY_MS);
+}
+
+static void save_soon(struct ew_istiod_link *link)
+{
+	int64_t wait_ms = link->save_not_before_ms - clock_now_ms();
+	if (!loop_timer_is_set(&link->save))
+		loop_timer_set(&link->save, wait_ms > 0 ? wait_ms : 0);
+}
+
+/* --- what is told ----------------------------------------------------------------------------- */
+
+/* A trouble is said once, until there is another or it is over. */
+static void on_trouble(const char *what, const struct err *why, void *arg)
+{
+	struct ew_istiod_link *link = arg;
+	if (strcmp(link->trouble, why->msg) == 0)
+		return;
+	memcpy(link->trouble, why->msg, sizeof(link->trouble));
+	log_warn("eastwest", "%s: %s", what, why->msg);
+}
+
+static void tell_stream(struct ew_istiod_link *link, bool up, const struct err *why)
+{
+	if (up)
+		link->trouble[0] = '\0';
+	else
+		on_trouble("the stream from istiod ended", why, link);
+	link->events->on_stream(up, 0, up ? "" : why->msg, link->arg);
+}
+
+/* Names that are asked for but not routed, when their number is another. */
+static void tell_left_out(struct ew_istiod_link *link)
+{
+	struct ew_istiod_stats stats;
+	ew_istiod_stats(link->istiod, &stats);
+	if (stats.refused == link->told_refused && stats.left_out == link->told_left_out &&
+	    stats.unresolved == link->told_unresolved)
+		return;
+	link->told_refused = stats.refused;
+	link->told_left_out = stats.left_out;
+	link->told_unresolved = stats.unresolved;
+	log_warn("eastwest",
+	         "not routed: %zu resources that are bad, %zu filter chains that cannot be kept, "
+	         "%zu clusters behind DNS%s%s",
+	         stats.refused, stats.left_out, stats.unresolved,
+	         stats.why[0] != '\0' ? "; the last: " : "", stats.why);
+}
+
+static void put_in_force(struct ew_istiod_link *link)
+{
+	struct ew_burst *burst = ew_istiod_take_burst(link->istiod);
+	if (burst == NULL)
+		return;
+	link->events->on_burst(burst, link->arg);
+	save_soon(link);
+}
+
+/* --- stream ----------------------------------------------------------------------------------- */
+
+static bool next(struct ew_istiod_link *link)
+{
+	if (link->unsent.len > 0 || ew_istiod_next(link->istiod, &link->unsent))
+		return !buf_failed(&link->unsent);
+	return false;
+}
+
+/* What does not fit goes on with on_drain, which may come from inside the send. */
+static void pump(struct ew_istiod_link *link)
+{
+	if (link->pumping)
+		return;
+	link->pumping = true;
+	while (link->stream != NULL && next(link)) {
+		if (!grpc_stream_send(link->stream, buf_str(&link->unsent)))
+			break;
+		buf_clear(&link->unsent);
+	}
+	link->pumping = false;
+}
+
+/* With jitter, so that replicas do not come back as one. */
+static void open_later(struct ew_istiod_link *link)
+{
+	uint32_t random = 0;
+	IGNORE(getrandom(&random, sizeof(random), 0) < 0); /* a jitter of 0 will do */
+	loop_timer_set(&link->again, link->retry_ms / 2 + random % (link->retry_ms / 2));
+	link->retry_ms = link->retry_ms * 2 < RETRY_MAX_MS ? link->retry_ms * 2 : RETRY_MAX_MS;
+}
+
+static void on_message(struct grpc_stream *stream, struct str message, void *arg)
+{
+	struct ew_istiod_link *link = arg;
+	struct err err;
+	if (!ew_istiod_feed(link->istiod, message, &err)) {
+		grpc_stream_cancel(stream);
+		link->stream = NULL;
+		open_later(link);
+		tell_stream(link, false, &err);
+		return;
+	}
+	link->retry_ms = RETRY_MIN_MS;
+	put_in_force(link);
+	tell_left_out(link);
+	pump(link);
+}
+
+static void on_drain(struct grpc_stream *stream, void *arg)
+{
+	(void)stream;
+	pump(arg);
+}
+
+static void on_close(struct grpc_stream *stream, int status, const char *message, void *arg)
+{
+	struct ew_istiod_link *link = arg;
+	struct err err;
+	(void)stream;
+	link->stream = NULL;
+	err_set(&err, grpc_status_to_err(status), "%s: %s", grpc_status_name(status),
+	        message != NULL ? message : "");
+	open_later(link);
+	tell_stream(link, false, &err);
+}
+
+static const struct grpc_stream_events stream_events = {on_message, on_drain, on_close};
+
+static void open_stream(struct ew_istiod_link *link, struct grpc_conn *conn)
+{
+	struct http_fields fields CLEANUP(http_fields_fini) = HTTP_FIELDS_EMPTY;
+	loop_timer_cancel(&link->again);
+	buf_clear(&link->unsent);
+	ew_istiod_trust_add_metadata(link->trust, &fields);
+	ew_istiod_start(link->istiod);
+	link->stream = grpc_stream_open(conn, DELTA_PATH, &fields, &stream_events, link);
+	pump(link);
+	tell_stream(link, true, NULL);
+}
+
+static void on_up(struct grpc_conn *conn, void *arg)
+{
+	struct ew_istiod_link *link = arg;
+	if (link->stream == NULL)
+		open_stream(link, conn);
+}
+
+static void on_again(void *arg)
+{
+	struct ew_istiod_link *link = arg;
+	struct grpc_conn *conn = xds_uplink_conn(link->uplink);
+	if (conn != NULL && link->stream == NULL)
+		open_stream(link, conn);
+}
+
+static void on_down(const struct err *why, void *arg)
+{
+	struct ew_istiod_link *link = arg;
+	on_trouble("no connection to istiod", why, link);
+	ew_istiod_trust_on_down(link->trust, why);
+}
+
+/* --- trust ------------------------------------------------------------------------------------ */
+
+static void on_tls(struct tls_ctx *tls, void *arg)
+{
+	struct ew_istiod_link *link = arg;
+	xds_uplink_set_tls(link->uplink, tls);
+}
+
+static void on_credentials(const struct ew_credentials *credentials, void *arg)
+{
+	struct ew_istiod_link *link = arg;
+	link->events->on_credentials(credentials, link->arg);
+}
+
+static const struct ew_istiod_trust_events trust_events = {on_tls, on_credentials, on_trouble};
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+/* Of the door that an istiod's listener stands for: the first one. */
+static uint16_t door_port(const struct ew_config *config)
+{
+	for (size_t i = 0; i < config->n_listeners; i++) {
+		if (config->listeners[i].door == EW_DOOR_INGRESS)
+			return config->listeners[i].addr.port;
+	}
+	return 0;
+}
+
+static bool make_state(struct ew_istiod_link *link, const struct ew_config *config, struct err *err)
+{
+	char host[HOST_MAX] = "";
+	struct buf node CLEANUP(buf_fini) = {0};
+	const char *name = getenv("POD_NAME");
+	IGNORE(gethostname(host, sizeof(host) - 1) < 0); /* then its name is missing, and said so */
+	const struct ew_istiod_pod pod = {name != NULL ? name : host, getenv("INSTANCE_IP")};
+	buf_init(&node, EW_ISTIOD_NODE_MAX);
+	if (!ew_istiod_node_encode(config, &pod, &node, err))
+		return false;
+	if (door_port(config) == 0)
+		return err_set(err, ERR_INVALID,
+		               "listeners: an istiod needs an ingress listener with a port");
+	link->istiod =
+		ew_istiod_create(buf_str(&node), config->control_plane.cluster, door_port(config));
+	return true;
+}
+
+static bool make_parts(struct ew_istiod_link *link, const struct ew_config *config, struct err *err)
+{
+	struct xds_uplink_config to = {
+		.loop = link->loop,
+		.address = config->control_plane.address,
+		.check_name = true,
+		.message_max = EW_ISTIOD_RESPONSE_MAX,
+		.on_down = on_down,
+		.arg = link,
+	};
+	if (!make_state(link, config, err))
+		return false;
+	link->uplink = xds_uplink_create(&to, err);
+	if (link->uplink == NULL)
+		return false;
+	link->trust =
+		ew_istiod_trust_create(link->loop, config, link->dir, &trust_events, link, err);
+	if (link->trust == NULL)
+		return false;
+	link->user = (struct xds_uplink_user){.on_up = on_up, .arg = link};
+	xds_uplink_add(link->uplink, &link->user);
+	return true;
+}
+
+struct ew_istiod_link *ew_istiod_link_create(struct loop *loop, const struct ew_config *config,
+                                             const struct ew_uplink_events *events, void *arg,
+                                             struct err *err)
+{
+	struct ew_istiod_link *link = xcalloc(1, sizeof(*link));
+	link->loop = loop;
+	link->events = events;
+	link->arg = arg;
+	link->dir = ew_istiod_dir(config);
+	link->retry_ms = RETRY_MIN_MS;
+	buf_init(&link->unsent, EW_ISTIOD_REQUEST_MAX);
+	loop_timer_init(&link->again, loop, on_again, link);
+	loop_timer_init(&link->save, loop, on_save, link);
+	if (make_parts(link, config, err))
+		return link;
+	ew_istiod_link_destroy(link);
+	return NULL;
+}
+
+void ew_istiod_link_destroy(struct ew_istiod_link *link)
+{
+	if (link == NULL)
+		return;
+	/* a change that waits for its second is not lost */
+	if (loop_timer_is_set(&link->save))
+		on_save(link);
+	grpc_stream_cancel(link->stream);
+	xds_uplink_destroy(link->uplink);
+	ew_istiod_trust_destroy(link->trust);
+	ew_istiod_destroy(link->istiod);
+	loop_timer_fini(&link->again);
+	loop_timer_fini(&link->save);
+	buf_fini(&link->unsent);
+	free(link->dir);
+	free(link);
+}
+
+json_t *ew_istiod_link_status(const struct ew_istiod_link *link)
+{
+	struct ew_istiod_stats stats;
+	ew_istiod_stats(link->istiod, &stats);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "clusters",
+	                 (json_int_t)stats.clusters, "exposed", (json_int_t)stats.exposed, "routes",
+	                 (json_int_t)stats.routes, "refused", (json_int_t)stats.refused, "leftOut",
+	                 (json_int_t)stats.left_out, "unresolved", (json_int_t)stats.unresolved,
+	                 "reason", stats.why);
+}
