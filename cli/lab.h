@@ -14,7 +14,7 @@
  * supervisor holds; nothing of the host's network is seen or changed, and ending the supervisor
  * ends every process of the lab.
  *
- *   DIR/supervisor.pid      DIR/HOST/PROGRAM/   where a program runs: its files, log.txt, pid
+ *   DIR/supervisor.pid      DIR/HOST/PROGRAM/   where a program runs: its files, log.txt, lock
  *   DIR/HOST/kubeconfig     of the host's API server
  */
 #pragma once

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Joining the lab's pid namespace holds for children only: whoever goes inside keeps its own pid
- * outside, and so sees the pids of the programs that it starts as the rest of the machine does.
+ * Joining the lab's pid namespace holds for children only, hence one more fork: a program's parent
+ * is then inside as well, and when it is gone the lab's first process takes its place.
  */
 #include "lab_inside.h"
 
@@ -121,12 +121,25 @@ bool lab_exec(const char *dir, const struct lab_host *host, const char *folder, 
 
 /* --- a piece of work -------------------------------------------------------------------------- */
 
+static int wait_for(pid_t pid)
+{
+	int status = -1;
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		continue;
+	return status;
+}
+
 /* The error travels through the pipe as it is. */
 static _Noreturn void do_inside(const char *dir, bool (*act)(void *arg, struct err *err), void *arg,
                                 int report_fd)
 {
 	struct err err = {0};
-	bool ok = enter_lab(dir, &err) && act(arg, &err);
+	bool ok = enter_lab(dir, &err);
+	pid_t pid = ok ? fork() : 0;
+	if (pid != 0)
+		_exit(wait_for(pid) == 0 ? 0 : 1);
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	ok = ok && act(arg, &err);
 	fflush(stdout);
 	if (!ok)
 		IGNORE(write(report_fd, &err, sizeof(err)) < 0);
@@ -137,7 +150,6 @@ bool lab_inside(const char *dir, bool (*act)(void *arg, struct err *err), void *
                 struct err *err)
 {
 	int pipe_fds[2];
-	int status = 0;
 	if (pipe2(pipe_fds, O_CLOEXEC) != 0)
 		return err_set_errno(err, errno, "cannot make a pipe");
 	fflush(stdout);
@@ -151,11 +163,10 @@ bool lab_inside(const char *dir, bool (*act)(void *arg, struct err *err), void *
 	struct err said;
 	ssize_t n = read(pipe_fds[0], &said, sizeof(said));
 	close(pipe_fds[0]);
-	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		continue;
+	int status = wait_for(pid);
 	if (n == sizeof(said))
 		*err = said;
-	else if (pid < 0 || status != 0)
+	else if (status != 0)
 		return err_set(err, ERR_IO, "the lab could not be entered");
 	return n != sizeof(said);
 }

@@ -79,6 +79,14 @@ static bool mount_own(struct err *err)
 	return true;
 }
 
+/* Who called `lab up` may wait for the end of what it says. */
+static void let_go_of_caller(void)
+{
+	int null_fd = open("/dev/null", O_RDWR);
+	for (int fd = 0; fd <= 2 && null_fd >= 0; fd++)
+		dup2(null_fd, fd);
+}
+
 static _Noreturn void be_first_process(int report_fd)
 {
 	struct err err;
@@ -89,6 +97,7 @@ static _Noreturn void be_first_process(int report_fd)
 	close(report_fd);
 	if (said == err.msg)
 		_exit(1);
+	let_go_of_caller();
 	/* orphans of the lab come to us, and are gone at once */
 	struct sigaction ignore = {.sa_handler = SIG_IGN};
 	sigaction(SIGCHLD, &ignore, NULL);
@@ -123,9 +132,7 @@ static _Noreturn void supervise(const char *dir, int report_fd)
 	}
 	write_pid(dir, first);
 	close(report_fd);
-	int null_fd = open("/dev/null", O_RDWR);
-	for (int fd = 0; fd <= 2 && null_fd >= 0; fd++)
-		dup2(null_fd, fd);
+	let_go_of_caller();
 	waitpid(first, NULL, 0);
 	_exit(0);
 }

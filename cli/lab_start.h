@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lab_start - the lab's programs as processes. A running one holds a lock on its file `pid`, so
- * that nobody is taken for it who got its number later. For callers that are inside (lab_inside.h),
- * but for lab_program_pid().
+ * lab_start - the lab's programs as processes. A running one holds a lock on the file `lock` in its
+ * folder: by it the kernel knows its pid, and nobody is taken for it who got its number later. For
+ * callers that are inside (lab_inside.h), but for lab_program_pid().
  */
 #pragma once
 
@@ -16,7 +16,7 @@ enum {
 /* Folder with our programs: that of this one. Returns path. */
 const char *lab_bin(char path[LAB_PATH_MAX]);
 
-/* As seen from outside; 0: not running. */
+/* As the caller sees it, inside or outside; 0: not running. */
 pid_t lab_program_pid(const char *dir, const char *host, const char *program);
 
 /* bin: of lab_bin(). One that runs is left alone. */

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -50,19 +49,17 @@ bool lab_wait_a_little(int64_t since_ms, int64_t timeout_ms)
 
 /* --- is it there ------------------------------------------------------------------------------ */
 
+/* The kernel tells the lock's holder by its number in our pid namespace. */
 pid_t lab_program_pid(const char *dir, const char *host, const char *program)
 {
-	char text[32] = "";
-	uint64_t pid = 0;
-	char *path CLEANUP(free_ptr) = xasprintf("%s/%s/%s/pid", dir, host, program);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	char *path CLEANUP(free_ptr) = xasprintf("%s/%s/%s/lock", dir, host, program);
+	int fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return 0;
-	bool held = flock(fd, LOCK_SH | LOCK_NB) != 0;
-	if (held && read(fd, text, sizeof(text) - 1) > 0)
-		IGNORE(!str_to_u64(str_trim(str_from(text)), INT32_MAX, &pid));
+	bool held = fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 	close(fd);
-	return (pid_t)pid;
+	return held ? lock.l_pid : 0;
 }
 
 bool lab_port_is_open(const char *door)
@@ -169,35 +166,37 @@ static _Noreturn void become(const struct lab_place *place, const char *folder, 
 	_exit(127);
 }
 
-/* The lock's file; -1: it is held (errno EWOULDBLOCK), or cannot be. */
-static int take_lock(const char *path)
+/* The lock is kept by exec, and goes with the process. */
+static bool take_lock(const char *folder)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0)
-		return fd;
-	int errnum = errno;
-	close(fd);
-	errno = errnum;
-	return -1;
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	char *path CLEANUP(free_ptr) = xasprintf("%s/lock", folder);
+	int fd = open(path, O_RDWR | O_CREAT, 0644);
+	return fd >= 0 && fcntl(fd, F_SETLK, &lock) == 0;
 }
 
+/* Returns when the program is running, or has ended already: the pipe closes with exec. */
 bool lab_start(const struct lab_place *place, const struct lab_program *program, const char *bin,
                struct err *err)
 {
+	int pipe_fds[2];
+	char byte;
 	char *folder CLEANUP(free_ptr) = path_of(place, program->name, "");
-	char *path CLEANUP(free_ptr) = path_of(place, program->name, "pid");
+	if (lab_program_pid(place->dir, place->host->name, program->name) != 0)
+		return true;
 	if (!file_make_dirs(folder, err))
 		return false;
-	int lock = take_lock(path);
-	if (lock < 0)
-		return errno == EWOULDBLOCK || err_set_errno(err, errno, "cannot lock '%s'", path);
+	if (pipe2(pipe_fds, O_CLOEXEC) != 0)
+		return err_set_errno(err, errno, "cannot make a pipe");
 	pid_t pid = fork();
 	if (pid == 0) {
-		fcntl(lock, F_SETFD, 0);
+		if (!take_lock(folder))
+			_exit(126);
 		become(place, folder, program->words, bin);
 	}
-	bool ok = pid > 0 && ftruncate(lock, 0) == 0 && dprintf(lock, "%d\n", pid) > 0;
-	close(lock);
+	close(pipe_fds[1]);
+	bool ok = pid > 0 && read(pipe_fds[0], &byte, 1) == 0;
+	close(pipe_fds[0]);
 	return ok ||
 	       err_set(err, ERR_IO, "cannot start %s on %s", program->name, place->host->name);
 }
