@@ -240,18 +240,36 @@ static struct http_server *make_server(struct ew_control *control, http_request_
 	return http_server_create(&config);
 }
 
-static bool start_tcp(struct ew_control *control, const struct addr *addr, const char *name,
-                      struct http_server *server, struct err *err)
+static bool open_tcp(struct ew_control *control, struct ew_takeover_message wish, int *ret_fd,
+                     struct addr *ret_bound, struct err *err)
 {
-	struct addr bound;
+	const char *name = wish.kind == EW_TAKEOVER_HEALTH ? "health" : "metrics";
 	char text[ADDR_TEXT_MAX];
-	int fd = net_listen(addr, false, &bound, err);
-	(void)control;
-	if (fd < 0)
+	const struct addr wanted = wish.addr;
+	*ret_fd = ew_taken_use(&control->taken, &wish);
+	if (*ret_fd < 0)
+		*ret_fd = net_listen(&wanted, false, &wish.addr, err);
+	if (*ret_fd < 0)
 		return err_wrap(err, "%s", name);
-	http_server_listen(server, fd, NULL);
-	log_info("eastwest", "listening name=%s address=%s", name, addr_format(&bound, text));
+	*ret_bound = wish.addr;
+	log_info("eastwest", "listening name=%s address=%s", name, addr_format(&wish.addr, text));
 	return true;
+}
+
+static bool open_health(struct ew_control *control, struct err *err)
+{
+	const struct ew_takeover_message wish = {.kind = EW_TAKEOVER_HEALTH,
+	                                         .addr = control->boot->health};
+	return !control->boot->has_health ||
+	       open_tcp(control, wish, &control->health_fd, &control->health_bound, err);
+}
+
+static bool open_metrics(struct ew_control *control, struct err *err)
+{
+	const struct ew_takeover_message wish = {.kind = EW_TAKEOVER_METRICS,
+	                                         .addr = control->boot->metrics};
+	return !control->boot->has_metrics ||
+	       open_tcp(control, wish, &control->metrics_fd, &control->metrics_bound, err);
 }
 
 static int listen_unix(const char *path, struct err *err)
@@ -285,27 +303,47 @@ static bool start_unix(struct ew_control *control, struct err *err)
 	return true;
 }
 
+static void begin(struct ew_control *control, int fd, http_request_cb on_request,
+                  struct http_server **server)
+{
+	if (fd < 0 || *server != NULL)
+		return;
+	*server = make_server(control, on_request);
+	http_server_listen(*server, fd, NULL);
+}
+
+void ew_admin_serve(struct ew_control *control)
+{
+	begin(control, control->health_fd, on_health, &control->health);
+	begin(control, control->metrics_fd, on_metrics, &control->metrics);
+}
+
 bool ew_admin_start(struct ew_control *control, struct err *err)
 {
-	const struct ew_config *config = control->boot;
-	if (config->has_health) {
-		control->health = make_server(control, on_health);
-		if (!start_tcp(control, &config->health, "health", control->health, err))
-			return false;
-	}
-	if (config->has_metrics) {
-		control->metrics = make_server(control, on_metrics);
-		if (!start_tcp(control, &config->metrics, "metrics", control->metrics, err))
-			return false;
-	}
-	return config->admin_path == NULL || start_unix(control, err);
+	if (!open_health(control, err) || !open_metrics(control, err))
+		return false;
+	/* the predecessor answers until then, and it is ready */
+	if (control->taken.peer < 0)
+		ew_admin_serve(control);
+	return control->boot->admin_path == NULL || start_unix(control, err);
+}
+
+static void end(struct http_server **server, int *fd)
+{
+	if (*server == NULL && *fd >= 0)
+		close(*fd);
+	http_server_destroy(*server);
+	*server = NULL;
+	*fd = -1;
 }
 
 void ew_admin_stop(struct ew_control *control)
 {
-	http_server_destroy(control->health);
-	http_server_destroy(control->metrics);
-	http_server_destroy(control->admin);
-	if (control->admin != NULL)
+	end(&control->health, &control->health_fd);
+	end(&control->metrics, &control->metrics_fd);
+	/* a successor has its own socket at the same path */
+	if (control->admin != NULL && !control->taken_over)
 		unlink(control->boot->admin_path);
+	http_server_destroy(control->admin);
+	control->admin = NULL;
 }

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -128,6 +127,24 @@ void ew_control_drain(struct ew_control *control)
 	loop_timer_set(&control->drain_timeout, (int64_t)options->drain_timeout_ms);
 }
 
+void ew_control_on_taken(struct ew_control *control)
+{
+	if (control->state != EW_CONTROL_SERVING && control->state != EW_CONTROL_DRAINING)
+		return;
+	control->state = EW_CONTROL_CLOSED;
+	control->taken_over = true;
+	for (uint32_t i = 0; i < control->n_workers; i++)
+		ew_worker_leave(control->workers[i]);
+	ew_admin_stop(control);
+	if (control->plane != NULL)
+		ew_plane_on_closed(control->plane);
+	log_info("eastwest", "a successor serves; draining open=%u",
+	         ew_control_connections(control));
+	loop_timer_cancel(&control->drain_delay);
+	loop_timer_set(&control->drain_poll, DRAIN_POLL_MS);
+	loop_timer_set(&control->drain_timeout, (int64_t)control->options->drain_timeout_ms);
+}
+
 /* --- signals ---------------------------------------------------------------------------------- */
 
 static void on_hangup(void *arg)
@@ -141,8 +158,9 @@ static void on_terminate(void *arg)
 	/* said twice: at once */
 	if (control->state == EW_CONTROL_SERVING)
 		ew_control_drain(control);
-	else
+	else if (!control->taken_over || control->terminated)
 		stop(control);
+	control->terminated = true;
 }
 
 static void take_signals(struct ew_control *control)
@@ -152,80 +170,6 @@ static void take_signals(struct ew_control *control)
 	control->signals[0] = loop_signal_create(control->loop, SIGHUP, on_hangup, control);
 	control->signals[1] = loop_signal_create(control->loop, SIGTERM, on_terminate, control);
 	control->signals[2] = loop_signal_create(control->loop, SIGINT, on_terminate, control);
-}
-
-/* --- workers ---------------------------------------------------------------------------------- */
-
-static uint32_t count_workers(const struct ew_config *config)
-{
-	cpu_set_t cpus;
-	if (config->workers > 0)
-		return config->workers;
-	if (sched_getaffinity(0, sizeof(cpus), &cpus) < 0)
-		return 1;
-	int n = CPU_COUNT(&cpus);
-	return n < EW_CONFIG_WORKERS_MAX ? (uint32_t)n : EW_CONFIG_WORKERS_MAX;
-}
-
-/* A listening socket per door for one worker. The first worker's ports are everybody's. */
-static bool open_doors(struct ew_control *control, bool is_first, int *fds, struct err *err)
-{
-	for (size_t i = 0; i < control->setup.n_listeners; i++) {
-		const struct ew_listener_config *listener = &control->setup.listeners[i];
-		struct addr addr = is_first ? listener->addr : control->bound[i];
-		fds[i] = net_listen(&addr, true, &control->bound[i], err);
-		if (fds[i] >= 0)
-			continue;
-		while (i > 0)
-			close(fds[--i]);
-		return err_wrap(err, "listener '%s'", listener->name);
-	}
-	return true;
-}
-
-static bool start_worker(struct ew_control *control, struct err *err)
-{
-	int *fds CLEANUP(free_ptr) = xcalloc(control->setup.n_listeners + 1, sizeof(*fds));
-	uint32_t i = control->n_workers;
-	if (!open_doors(control, i == 0, fds, err))
-		return false;
-	control->workers[i] =
-		ew_worker_create(&control->setup, i, fds, ew_table_ref(control->table));
-	control->n_workers++;
-	return ew_worker_start(control->workers[i], err);
-}
-
-static void tell_doors(const struct ew_control *control)
-{
-	for (size_t i = 0; i < control->setup.n_listeners; i++) {
-		const struct ew_listener_config *listener = &control->setup.listeners[i];
-		char text[ADDR_TEXT_MAX];
-		log_info("eastwest", "listening name=%s mode=%s address=%s workers=%u",
-		         listener->name, listener->door == EW_DOOR_INGRESS ? "ingress" : "egress",
-		         addr_format(&control->bound[i], text), control->n_workers);
-	}
-}
-
-static bool start_workers(struct ew_control *control, struct err *err)
-{
-	uint32_t n = count_workers(control->boot);
-	control->limiter = ew_limiter_create(&control->boot->limits);
-	control->setup = (struct ew_worker_setup){
-		.listeners = control->boot->listeners,
-		.n_listeners = control->boot->n_listeners,
-		.registry = control->registry,
-		.stats = control->stats,
-		.recorder = control->recorder,
-		.limiter = control->limiter,
-	};
-	control->workers = xcalloc(n, sizeof(*control->workers));
-	control->bound = xcalloc(control->setup.n_listeners + 1, sizeof(*control->bound));
-	while (control->n_workers < n) {
-		if (!start_worker(control, err))
-			return false;
-	}
-	tell_doors(control);
-	return true;
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -242,7 +186,11 @@ static void raise_descriptor_limit(void)
 
 static void init(struct ew_control *control, const struct ew_options *options)
 {
-	*control = (struct ew_control){.options = options, .watch_fd = -1};
+	*control = (struct ew_control){.options = options,
+	                               .watch_fd = -1,
+	                               .health_fd = -1,
+	                               .metrics_fd = -1,
+	                               .taken = {.peer = -1}};
 	control->loop = loop_create();
 	control->registry = ew_health_registry_create();
 	control->stats = ew_stats_create();
@@ -258,9 +206,10 @@ static void init(struct ew_control *control, const struct ew_options *options)
 /* Opens the doors. */
 static bool serve(struct ew_control *control, struct err *err)
 {
-	if (!start_workers(control, err))
+	if (!ew_doors_open(control, err))
 		return false;
 	control->state = EW_CONTROL_SERVING;
+	ew_doors_settle(control);
 	log_info("eastwest", "ready version=%s routes=%u", FEDWAY_VERSION,
 	         ew_table_n_routes(control->table));
 	return true;
@@ -280,7 +229,12 @@ void ew_control_on_complete(struct ew_control *control)
 static bool start(struct ew_control *control, struct err *err)
 {
 	take_signals(control);
-	if (!ew_control_load(control, err) || !ew_admin_start(control, err))
+	if (!ew_control_load(control, err))
+		return false;
+	if (control->boot->data_dir != NULL &&
+	    !ew_takeover_ask(control->boot->data_dir, &control->taken, err))
+		return false;
+	if (!ew_admin_start(control, err))
 		return false;
 	control->checker = ew_checker_create(control->loop, control->registry, control->stats);
 	ew_checker_set_table(control->checker, control->table);
@@ -291,11 +245,14 @@ static bool start(struct ew_control *control, struct err *err)
 
 static void fini(struct ew_control *control)
 {
+	ew_takeover_destroy(control->takeover);
 	ew_admin_stop(control);
 	for (uint32_t i = 0; i < control->n_workers; i++)
 		ew_worker_stop(control->workers[i]);
+	ew_taken_fini(&control->taken);
 	ew_limiter_destroy(control->limiter);
 	free(control->workers);
+	free(control->door_fds);
 	free(control->bound);
 	ew_plane_destroy(control->plane);
 	ew_checker_destroy(control->checker);

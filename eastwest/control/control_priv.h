@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * control_priv - what the files of the control loop share: control_io.c (life and drain),
- * reload_io.c (configuration), admin_io.c (health, metrics, admin).
+ * doors_io.c (listening sockets), reload_io.c (configuration), admin_io.c (health, metrics, admin).
  */
 #pragma once
 
@@ -12,6 +12,7 @@
 #include "control/control.h"
 #include "control/plane_io.h"
 #include "control/resolve_io.h"
+#include "control/takeover_io.h"
 #include "eastwest/config.h"
 #include "path/record.h"
 #include "path/stats.h"
@@ -50,8 +51,18 @@ struct ew_control {
 	struct ew_worker **workers; /* owned */
 	uint32_t n_workers;
 	struct addr *bound; /* owned: the listeners' addresses with their real ports */
+	int *door_fds; /* the workers': [worker * n_listeners + listener]; owned, not the fds */
+
+	struct ew_taken taken;        /* from a predecessor, until we serve */
+	struct ew_takeover *takeover; /* waits for a successor; NULL without dataDir */
+	bool taken_over;              /* a successor serves */
+	bool terminated;              /* and we were asked to end */
 
 	struct http_server *health;
+	int health_fd;  /* listening; the server's once we serve; -1 none */
+	int metrics_fd; /* likewise */
+	struct addr health_bound;
+	struct addr metrics_bound;
 	struct http_server *metrics;
 	struct http_server *admin;
 
@@ -86,9 +97,21 @@ void ew_control_drain(struct ew_control *control);
 /* The table is complete: opens the doors, if they are not open yet. */
 void ew_control_on_complete(struct ew_control *control);
 uint32_t ew_control_connections(const struct ew_control *control);
+/* A successor accepts from our listeners: ends when the open connections do. */
+void ew_control_on_taken(struct ew_control *control);
+
+/* --- doors_io.c ------------------------------------------------------------------------------- */
+
+/* The listening sockets and their workers. */
+MUST_CHECK
+bool ew_doors_open(struct ew_control *control, struct err *err);
+/* We serve: the predecessor may go, and a successor may come. */
+void ew_doors_settle(struct ew_control *control);
 
 /* --- admin_io.c ------------------------------------------------------------------------------- */
 
+/* What a predecessor has handed over is answered from ew_admin_serve() on, everything else now. */
 MUST_CHECK
 bool ew_admin_start(struct ew_control *control, struct err *err);
+void ew_admin_serve(struct ew_control *control);
 void ew_admin_stop(struct ew_control *control);

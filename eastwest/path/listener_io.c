@@ -105,3 +105,12 @@ void ew_door_stop(struct ew_door_io *door)
 	close(door->fd);
 	door->fd = -1;
 }
+
+void ew_door_leave(struct ew_door_io *door)
+{
+	if (door->fd < 0)
+		return;
+	/* close() does not take it out of the poll set while somebody else holds the socket */
+	epoll_ctl(door->worker->poll_fd, EPOLL_CTL_DEL, door->fd, NULL);
+	ew_door_stop(door);
+}

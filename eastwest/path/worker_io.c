@@ -243,6 +243,13 @@ static void do_drain(struct ew_worker *worker, void *arg)
 		ew_door_drain(&worker->doors[i]);
 }
 
+static void do_leave(struct ew_worker *worker, void *arg)
+{
+	(void)arg;
+	for (size_t i = 0; i < worker->n_doors; i++)
+		ew_door_leave(&worker->doors[i]);
+}
+
 static void do_stop(struct ew_worker *worker, void *arg)
 {
 	(void)arg;
@@ -257,6 +264,11 @@ void ew_worker_set_table(struct ew_worker *worker, struct ew_table *table)
 void ew_worker_drain(struct ew_worker *worker)
 {
 	post(worker, do_drain, NULL);
+}
+
+void ew_worker_leave(struct ew_worker *worker)
+{
+	post(worker, do_leave, NULL);
 }
 
 uint32_t ew_worker_connections(const struct ew_worker *worker)

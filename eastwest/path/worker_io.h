@@ -41,6 +41,9 @@ bool ew_worker_start(struct ew_worker *worker, struct err *err);
 void ew_worker_set_table(struct ew_worker *worker, struct ew_table *table);
 /* Closes the listeners once their queues are empty. Open connections go on. */
 void ew_worker_drain(struct ew_worker *worker);
+/* As ew_worker_drain, but another process accepts from the same listeners, and what waits in their
+ * queues is its. */
+void ew_worker_leave(struct ew_worker *worker);
 /* Open connections. */
 uint32_t ew_worker_connections(const struct ew_worker *worker);
 /* Resets what is open, ends the thread and frees the worker. NULL is harmless; so is one that was
