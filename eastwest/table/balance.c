@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A plan lists, for one door of a route, tiers of candidates with cumulative weights; every remote
- * entry is spread over the live gateways that carry it. A choice is one number between 0 and 1,
- * turned into a candidate by the shares: first the tier, then, with what is left of the number, the
- * candidate. The numbers are turn * golden ratio modulo 1, the sequence whose points lie most
- * evenly however many of them are taken.
+ * entry is spread over the live gateways that carry it. A choice is one number between 0 and 1: it
+ * gives the tier by load, and what is left of it the candidate. The numbers are turn * golden ratio
+ * modulo 1, the sequence whose points lie most evenly however many of them are taken.
  */
 #include <stdlib.h>
 
 #include "base/alloc.h"
 #include "table/balance_priv.h"
+#include "table/traffic.h"
 
 enum {
 	PLANS_MAX = 8 /* of one route in one worker; marks name few clusters */
@@ -22,8 +22,7 @@ static const uint64_t WORKER_STRIDE = 0x6a09e667f3bcc908u;
 
 void ew_balance_init(struct ew_balance *balance, uint32_t worker)
 {
-	balance->turn = worker * WORKER_STRIDE;
-	balance->plans = NULL;
+	*balance = (struct ew_balance){.turn = worker * WORKER_STRIDE};
 }
 
 void ew_balance_fini(struct ew_balance *balance)
@@ -34,6 +33,7 @@ void ew_balance_fini(struct ew_balance *balance)
 		plan = next;
 	}
 	balance->plans = NULL;
+	ew_active_fini(&balance->actives);
 }
 
 static bool fits(const struct ew_plan *plan, const struct ew_ask *ask)
@@ -43,8 +43,11 @@ static bool fits(const struct ew_plan *plan, const struct ew_ask *ask)
 
 static bool is_fresh(const struct ew_plan *plan, const struct ew_ask *ask)
 {
-	return plan->generation == ask->generation &&
-	       plan->table_version == ew_table_version(ask->table);
+	const struct ew_route *route = ask->route;
+	return plan->route_id == route->id && plan->generation == ask->generation &&
+	       plan->networks_version == ew_table_networks_version(ask->table) &&
+	       plan->ejections ==
+	               ew_traffic_generation(route->traffic, &route->policy.outlier, ask->now_ms);
 }
 
 static const struct ew_plan *get_plan(struct ew_balance *balance, const struct ew_ask *ask)
@@ -61,25 +64,19 @@ static const struct ew_plan *get_plan(struct ew_balance *balance, const struct e
 	if (*at != NULL && fits(*at, ask) && is_fresh(*at, ask))
 		return *at;
 	struct ew_plan *old = *at;
-	struct ew_plan *plan = ew_plan_create(ask);
+	struct ew_plan *plan = ew_plan_create(ask, &balance->actives);
 	plan->next = old != NULL ? old->next : NULL;
 	*at = plan;
-	if (old != NULL)
+	if (old != NULL) {
 		ew_plan_destroy(old);
+		ew_active_sweep(&balance->actives);
+	}
 	return plan;
-}
-
-/* The whole part of x * n, with x a fraction of 2^64; what is left becomes x. */
-static uint64_t scale(uint64_t *x, uint64_t n)
-{
-	__uint128_t product = (__uint128_t)*x * n;
-	*x = (uint64_t)product;
-	return (uint64_t)(product >> 64);
 }
 
 static const struct ew_tier *tier_by_load(const struct ew_plan *plan, uint64_t *x)
 {
-	uint64_t percent = scale(x, 100);
+	uint64_t percent = ew_scale(x, 100);
 	uint64_t below = 0;
 	for (uint32_t i = 0; i < plan->n_tiers; i++) {
 		const struct ew_tier *tier = &plan->tiers[i];
@@ -90,52 +87,6 @@ static const struct ew_tier *tier_by_load(const struct ew_plan *plan, uint64_t *
 			return tier;
 		}
 		below += tier->load;
-	}
-	return NULL;
-}
-
-/* The first candidate whose cumulative weight is over the number. */
-static uint32_t by_weight(const struct ew_tier *tier, uint64_t number)
-{
-	uint32_t low = 0;
-	uint32_t high = tier->n - 1;
-	while (low < high) {
-		uint32_t mid = low + (high - low) / 2;
-		if (tier->candidates[mid].cumulative > number)
-			high = mid;
-		else
-			low = mid + 1;
-	}
-	return low;
-}
-
-static const void *target_of(const struct ew_candidate *candidate)
-{
-	return candidate->gateway != NULL ? (const void *)candidate->gateway
-	                                  : (const void *)candidate->endpoint;
-}
-
-static bool was_tried(const struct ew_tries *tries, const struct ew_candidate *candidate)
-{
-	for (uint8_t i = 0; i < tries->n; i++) {
-		if (tries->target[i] == target_of(candidate))
-			return true;
-	}
-	return false;
-}
-
-/* By weight, and when that one was tried already the next one that was not. NULL: all were. */
-static const struct ew_candidate *pick(const struct ew_tier *tier, const struct ew_tries *tries,
-                                       uint64_t x)
-{
-	if (tier->n == 0)
-		return NULL;
-	uint64_t total = tier->candidates[tier->n - 1].cumulative;
-	uint32_t at = by_weight(tier, scale(&x, total));
-	for (uint32_t i = 0; i < tier->n; i++) {
-		const struct ew_candidate *candidate = &tier->candidates[(at + i) % tier->n];
-		if (!was_tried(tries, candidate))
-			return candidate;
 	}
 	return NULL;
 }
@@ -158,7 +109,9 @@ static const struct ew_candidate *pick_again(const struct ew_plan *plan,
 		uint32_t tier = (first + i) % plan->n_tiers;
 		if (tries_in(tries, tier) >= EW_TRIES_TIER_MAX)
 			continue;
-		const struct ew_candidate *candidate = pick(&plan->tiers[tier], tries, tries->turn);
+		struct ew_draw draw = {tries->turn, tries->turn};
+		const struct ew_candidate *candidate =
+			ew_pick(plan->lb, &plan->tiers[tier], tries, draw);
 		if (candidate != NULL) {
 			*ret_tier = (uint8_t)tier;
 			return candidate;
@@ -167,51 +120,129 @@ static const struct ew_candidate *pick_again(const struct ew_plan *plan,
 	return NULL;
 }
 
-static const struct ew_candidate *pick_first(struct ew_balance *balance, const struct ew_plan *plan,
-                                             struct ew_tries *tries, uint8_t *ret_tier)
+/* What the connection is known by for all its choices. */
+static uint64_t draw_turn(struct ew_balance *balance, const struct ew_ask *ask)
 {
+	uint64_t hash = 0;
+	if (ask->route->policy.lb != EW_LB_SOURCE_IP || ask->source == NULL)
+		return balance->turn += STRIDE;
+	for (size_t i = 0; i < sizeof(ask->source->b); i++)
+		hash = hash << 8 ^ hash >> 56 ^ ask->source->b[i];
+	return ew_mix(hash + STRIDE);
+}
+
+static const struct ew_candidate *pick_first(const struct ew_plan *plan, struct ew_tries *tries,
+                                             uint8_t *ret_tier)
+{
+	struct ew_draw draw = {tries->turn, tries->turn};
 	if (!plan->usable)
 		return NULL;
-	balance->turn += STRIDE;
-	tries->turn = balance->turn;
-	uint64_t x = balance->turn;
-	const struct ew_tier *tier = tier_by_load(plan, &x);
+	const struct ew_tier *tier = tier_by_load(plan, &draw.x);
 	if (tier == NULL)
 		return NULL;
 	*ret_tier = (uint8_t)(tier - plan->tiers);
-	const struct ew_candidate *candidate = pick(tier, tries, x);
+	const struct ew_candidate *candidate = ew_pick(plan->lb, tier, tries, draw);
 	/* a gateway may have died while the plan was made */
 	for (uint32_t i = 0; candidate == NULL && i < plan->n_tiers; i++) {
 		*ret_tier = (uint8_t)i;
-		candidate = pick(&plan->tiers[i], tries, x);
+		candidate = ew_pick(plan->lb, &plan->tiers[i], tries, draw);
 	}
 	return candidate;
+}
+
+/* --- seats ------------------------------------------------------------------------------------ */
+
+static void leave_address(struct ew_seat *seat)
+{
+	if (seat->active == NULL)
+		return;
+	seat->active->conns--;
+	ew_active_unref(seat->active);
+	seat->active = NULL;
+}
+
+/* Counts the connection on its route. False: there are as many as may be. */
+static bool take_seat(const struct ew_ask *ask)
+{
+	struct ew_traffic *traffic = ask->route->traffic;
+	uint32_t max = ask->route->policy.max_connections;
+	if (ask->seat == NULL || ask->seat->traffic != NULL)
+		return true;
+	uint32_t before = atomic_fetch_add_explicit(&traffic->connections, 1, memory_order_relaxed);
+	if (max > 0 && before >= max) {
+		atomic_fetch_sub_explicit(&traffic->connections, 1, memory_order_relaxed);
+		return false;
+	}
+	ask->seat->traffic = ew_traffic_ref(traffic);
+	return true;
+}
+
+static void sit(const struct ew_ask *ask, const struct ew_plan *plan,
+                const struct ew_candidate *candidate)
+{
+	if (ask->seat == NULL || plan->lb != EW_LB_LEAST_CONNECTIONS)
+		return;
+	ask->seat->active = ew_active_ref(candidate->active);
+	candidate->active->conns++;
+}
+
+void ew_seat_release(struct ew_seat *seat)
+{
+	leave_address(seat);
+	if (seat->traffic != NULL)
+		atomic_fetch_sub_explicit(&seat->traffic->connections, 1, memory_order_relaxed);
+	ew_traffic_unref(seat->traffic);
+	seat->traffic = NULL;
+}
+
+/* --- choice ----------------------------------------------------------------------------------- */
+
+static const struct ew_candidate *next_candidate(struct ew_balance *balance,
+                                                 const struct ew_ask *ask,
+                                                 const struct ew_plan *plan, struct ew_tries *tries,
+                                                 uint8_t *ret_tier)
+{
+	if (tries->n > 0)
+		return pick_again(plan, tries, ret_tier);
+	tries->turn = draw_turn(balance, ask);
+	return pick_first(plan, tries, ret_tier);
+}
+
+static void fill_choice(const struct ew_plan *plan, const struct ew_candidate *candidate,
+                        struct ew_choice *choice)
+{
+	const struct ew_endpoint *endpoint = candidate->endpoint;
+	*choice = (struct ew_choice){
+		.addr = {.ip = endpoint->ip, .port = endpoint->port},
+		.gateway = candidate->gateway,
+		.cluster = endpoint->cluster,
+		.network = endpoint->network,
+		.n_hosts = plan->n_hosts,
+	};
+	if (candidate->gateway != NULL)
+		choice->addr = candidate->gateway->addr;
 }
 
 bool ew_balance_choose(struct ew_balance *balance, const struct ew_ask *ask, struct ew_tries *tries,
                        struct ew_choice *ret_choice)
 {
+	uint8_t tier = 0;
 	if (tries->n >= EW_TRIES_MAX)
 		return false;
+	tries->full = tries->n == 0 && !take_seat(ask);
+	if (tries->full)
+		return false;
+	if (ask->seat != NULL)
+		leave_address(ask->seat);
 	const struct ew_plan *plan = get_plan(balance, ask);
-	uint8_t tier = 0;
-	const struct ew_candidate *candidate = tries->n == 0
-	                                               ? pick_first(balance, plan, tries, &tier)
-	                                               : pick_again(plan, tries, &tier);
+	const struct ew_candidate *candidate = next_candidate(balance, ask, plan, tries, &tier);
 	if (candidate == NULL)
 		return false;
-	tries->target[tries->n] = target_of(candidate);
+	sit(ask, plan, candidate);
+	tries->target[tries->n] = ew_candidate_target(candidate);
 	tries->tier[tries->n] = tier;
 	tries->n++;
-	const struct ew_endpoint *endpoint = candidate->endpoint;
-	*ret_choice = (struct ew_choice){
-		.addr = {.ip = endpoint->ip, .port = endpoint->port},
-		.gateway = candidate->gateway,
-		.cluster = endpoint->cluster,
-		.network = endpoint->network,
-	};
-	if (candidate->gateway != NULL)
-		ret_choice->addr = candidate->gateway->addr;
+	fill_choice(plan, candidate, ret_choice);
 	return true;
 }
 

@@ -48,6 +48,9 @@ struct ew_config_at ew_config_item(const struct ew_config_at *array, size_t i);
 bool ew_config_object(const struct ew_config_at *at, const char *key,
                       struct ew_config_at *ret_object);
 
+/* config_policy.c: trafficPolicy of the route at this place. */
+bool ew_config_read_policy(const struct ew_config_at *at, struct ew_route_spec *route);
+
 /* config_routes.c */
 bool ew_config_read_routes(const struct ew_config_at *top, struct ew_config *config);
 bool ew_config_read_networks(const struct ew_config_at *top, struct ew_config *config);

@@ -111,11 +111,13 @@ static bool check_sni(const struct ew_config_at *at, struct str sni, struct map 
 
 static bool read_route(const struct ew_config_at *at, struct ew_route_spec *route, struct map *seen)
 {
-	static const char *const known[] = {"sni", "exposed", "endpoints", "localityWeights", NULL};
+	static const char *const known[] = {
+		"sni", "exposed", "endpoints", "localityWeights", "trafficPolicy", NULL};
 	route->exposed = true;
 	return ew_config_keys(at, known) && ew_config_text(at, "sni", true, &route->sni) &&
 	       check_sni(at, route->sni, seen) && ew_config_bool(at, "exposed", &route->exposed) &&
-	       read_endpoints(at, route) && read_weights(at, route);
+	       read_endpoints(at, route) && read_weights(at, route) &&
+	       ew_config_read_policy(at, route);
 }
 
 /* A reference to a network that nobody defined is a typing mistake. */

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "table/table_priv.h"
+#include "table/traffic.h"
 
 enum {
 	ROUTES_MIN = 4
@@ -106,7 +107,7 @@ struct ew_route *ew_page_find(const struct ew_page *page, uint32_t hash, struct 
 
 static size_t bytes_of(const struct ew_route *route)
 {
-	return sizeof(*route) + route->n_groups * sizeof(*route->groups) +
+	return sizeof(*route) + sizeof(*route->traffic) + route->n_groups * sizeof(*route->groups) +
 	       route->n_endpoints * sizeof(*route->endpoints) + route->sni_len + 1u;
 }
 

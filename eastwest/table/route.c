@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/macros.h"
 #include "table/table_priv.h"
+#include "table/traffic.h"
 
 /* An endpoint on its way into a route. */
 struct draft {
@@ -135,7 +136,7 @@ static bool set_weights(struct ew_route *route, const struct ew_route_spec *spec
 	return true;
 }
 
-static bool check_policy(const struct ew_route_spec *spec, struct err *err)
+bool ew_route_spec_check(const struct ew_route_spec *spec, struct err *err)
 {
 	const struct ew_outlier_policy *outlier = &spec->policy.outlier;
 	const struct {
@@ -167,7 +168,7 @@ static bool check_spec(const struct ew_route_spec *spec, struct str sni, struct 
 	if (spec->n_endpoints > EW_ROUTE_ENDPOINTS_MAX)
 		return err_set(err, ERR_TOO_LARGE, "endpoints: more than %d",
 		               EW_ROUTE_ENDPOINTS_MAX);
-	return check_policy(spec, err);
+	return ew_route_spec_check(spec, err);
 }
 
 bool ew_route_create(const struct ew_route_spec *spec, struct ew_names *names,
@@ -207,6 +208,7 @@ void ew_route_unref(struct ew_route *route)
 {
 	if (route == NULL || atomic_fetch_sub_explicit(&route->refs, 1, memory_order_acq_rel) > 1)
 		return;
+	ew_traffic_unref(route->traffic);
 	free(route);
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "table/table_priv.h"
+#include "table/traffic.h"
 
 struct ew_table_builder {
 	struct ew_names *names;
@@ -147,6 +148,47 @@ bool ew_table_builder_set_self(struct ew_table_builder *builder, struct str netw
 	return true;
 }
 
+/* A route and where its networks are. */
+struct place {
+	const struct ew_table_builder *builder;
+	const struct ew_route *route;
+};
+
+static bool is_gateway_of(const struct ew_network *network, const struct addr *addr)
+{
+	for (uint32_t i = 0; i < network->n_gateways; i++) {
+		if (addr_eq(&network->gateways[i].addr, addr))
+			return true;
+	}
+	return false;
+}
+
+/* Only for addresses that failed: there are few. */
+static bool is_there(const struct addr *addr, void *arg)
+{
+	const struct place *place = arg;
+	for (uint32_t i = 0; i < place->route->n_endpoints; i++) {
+		const struct ew_endpoint *endpoint = &place->route->endpoints[i];
+		if (endpoint->network == EW_NAME_NONE && endpoint->port == addr->port &&
+		    ip_eq(&endpoint->ip, &addr->ip))
+			return true;
+	}
+	for (uint32_t i = 0; i < place->builder->n_networks; i++) {
+		if (is_gateway_of(place->builder->networks[i], addr))
+			return true;
+	}
+	return false;
+}
+
+/* What goes on at a route goes on at its successor. */
+static void inherit(struct ew_table_builder *builder, struct ew_route *route,
+                    const struct ew_route *old)
+{
+	struct place place = {builder, route};
+	route->traffic = old != NULL ? ew_traffic_ref(old->traffic) : ew_traffic_create();
+	ew_traffic_adopt(route->traffic, &route->policy.outlier, is_there, &place);
+}
+
 bool ew_table_builder_set_route(struct ew_table_builder *builder, const struct ew_route_spec *spec,
                                 struct err *err)
 {
@@ -158,6 +200,7 @@ bool ew_table_builder_set_route(struct ew_table_builder *builder, const struct e
 		ew_route_unref(route);
 		return err_set(err, ERR_TOO_LARGE, "more than %d routes", EW_ROUTES_MAX);
 	}
+	inherit(builder, route, old);
 	put_route(builder, route);
 	return true;
 }

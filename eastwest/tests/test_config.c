@@ -124,6 +124,41 @@ static void describes_a_table(void **state)
 	ew_health_registry_destroy(registry);
 }
 
+static void a_routes_policy_reads_like_a_destination_rule(void **state)
+{
+	struct ew_config *config = parse(
+		HEAD DOOR "routes:\n"
+			  "- sni: a\n"
+			  "  trafficPolicy:\n"
+			  "    loadBalancer: {simple: LEAST_REQUEST}\n"
+			  "    connectionPool:\n"
+			  "      tcp: {maxConnections: 7, connectTimeout: 1.5s, idleTimeout: 2m}\n"
+			  "    outlierDetection: {consecutiveGatewayErrors: 2, interval: 1s,\n"
+			  "                       maxEjectionPercent: 100, minHealthPercent: 30}\n"
+			  "- sni: b\n"
+			  "  trafficPolicy:\n"
+			  "    loadBalancer: {consistentHash: {useSourceIp: true}}\n"
+			  "    outlierDetection: {splitExternalLocalOriginErrors: true}\n"
+			  "- {sni: c, trafficPolicy: {}}\n");
+	const struct ew_route_spec *a = &config->routes[0];
+	(void)state;
+	assert_int_equal(a->policy.lb, EW_LB_LEAST_CONNECTIONS);
+	assert_int_equal(a->policy.max_connections, 7);
+	assert_int_equal(a->connect_ms, 1500);
+	assert_int_equal(a->idle_ms, 120000);
+	assert_int_equal(a->policy.panic_percent, 30);
+	assert_int_equal(a->policy.outlier.consecutive, 2);
+	assert_int_equal(a->policy.outlier.interval_ms, 1000);
+	assert_int_equal(a->policy.outlier.base_ms, 30000);
+	assert_int_equal(a->policy.outlier.max_percent, 100);
+	assert_int_equal(config->routes[1].policy.lb, EW_LB_SOURCE_IP);
+	assert_int_equal(config->routes[1].policy.outlier.consecutive, 5);
+	assert_int_equal(config->routes[1].policy.outlier.max_percent, 10);
+	assert_int_equal(config->routes[2].policy.lb, EW_LB_ROUND_ROBIN);
+	assert_int_equal(config->routes[2].policy.outlier.consecutive, 0);
+	ew_config_destroy(config);
+}
+
 static void an_istiod_is_told_who_the_gateway_is(void **state)
 {
 	struct ew_config *config =
@@ -205,6 +240,18 @@ static void says_file_line_and_key_of_what_is_wrong(void **state)
 	         "gateway.yaml:6: limits.newConnectionsPerSecond.rate: is missing"},
 		{HEAD DOOR "limits: {newConnectionsPerSecond: {rate: 1, prefixV4: 33}}\n",
 	         "gateway.yaml:5: limits.newConnectionsPerSecond.prefixV4: must be 1 to 32"},
+		{HEAD DOOR "routes:\n- sni: a\n  trafficPolicy: {tls: {}}\n",
+	         "gateway.yaml:7: routes[0].trafficPolicy.tls: unknown key; known here: "},
+		{HEAD DOOR "routes:\n- sni: a\n  trafficPolicy: {loadBalancer: {simple: BEST}}\n",
+	         "gateway.yaml:7: routes[0].trafficPolicy.loadBalancer.simple: must be ROUND"},
+		{HEAD DOOR
+	         "routes:\n- sni: a\n  trafficPolicy: {outlierDetection: {interval: 0s}}\n",
+	         "gateway.yaml:7: routes[0].trafficPolicy.outlierDetection.interval: must be a "
+	         "dur"},
+		{HEAD DOOR "routes:\n- sni: a\n  trafficPolicy:\n    connectionPool:\n"
+	                   "      tcp: {maxConnections: 0}\n",
+	         "gateway.yaml:9: routes[0].trafficPolicy.connectionPool.tcp.maxConnections: "
+	         "must "},
 		{HEAD DOOR "x: {\n", "gateway.yaml:"},
 		{"", "gateway.yaml"},
 		{"- a\n", "gateway.yaml"},
@@ -252,6 +299,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_every_field_and_its_default),
 		cmocka_unit_test(describes_a_table),
+		cmocka_unit_test(a_routes_policy_reads_like_a_destination_rule),
 		cmocka_unit_test(an_istiod_is_told_who_the_gateway_is),
 		cmocka_unit_test(says_file_line_and_key_of_what_is_wrong),
 		cmocka_unit_test(tells_what_only_a_restart_changes),

@@ -86,6 +86,42 @@ static void a_route_is_cluster_and_assignment_together(void **state)
 	scene_fini(&scene);
 }
 
+static void a_clusters_policy_is_the_routes(void **state)
+{
+	struct scene scene;
+	struct err err;
+	char name[] = WEB;
+	struct xds_cluster cluster = {
+		.sni = name,
+		.lb = XDS_LB_SOURCE_IP,
+		.connect_timeout_ms = 300,
+		.idle_timeout_ms = 4000,
+		.max_connections = 5,
+		.panic_percent = 60,
+		.outlier = {2, 1000, 2000, 70},
+	};
+	(void)state;
+	scene_init(&scene);
+	const struct ew_route *canary = find(&scene, CANARY);
+	mesh_put(scene.pair.set, xds_cluster_encode(&cluster, &err));
+	mesh_pump(&scene.pair);
+	take(&scene, false);
+	const struct ew_route *route = find(&scene, WEB);
+	const struct ew_policy want = {EW_LB_SOURCE_IP, 5, 60, {2, 1000, 2000, 70}};
+	assert_memory_equal(&route->policy, &want, sizeof(want));
+	assert_int_equal(route->connect_ms, 300);
+	assert_int_equal(route->idle_ms, 4000);
+	/* nothing else was made anew */
+	assert_ptr_equal(find(&scene, CANARY), canary);
+
+	cluster.idle_timeout_ms = EW_TIMEOUT_MAX_MS + 1;
+	struct xds_resource *resource = xds_cluster_encode(&cluster, &err);
+	assert_false(ew_burst_check(resource, NULL, &err));
+	assert_non_null(strstr(err.msg, "idleTimeout: "));
+	xds_resource_unref(resource);
+	scene_fini(&scene);
+}
+
 static void networks_bring_gateways_and_the_canary_is_built_in(void **state)
 {
 	struct scene scene;
@@ -274,6 +310,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_route_is_cluster_and_assignment_together),
+		cmocka_unit_test(a_clusters_policy_is_the_routes),
 		cmocka_unit_test(networks_bring_gateways_and_the_canary_is_built_in),
 		cmocka_unit_test(a_change_touches_only_what_it_names),
 		cmocka_unit_test(what_is_removed_goes_and_what_loses_its_endpoints_stays),

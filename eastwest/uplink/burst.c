@@ -18,15 +18,46 @@ static bool check_name(const struct xds_resource *resource, struct err *err)
 	return true;
 }
 
+struct ew_route_spec ew_burst_spec(const struct xds_cluster *cluster)
+{
+	static const enum ew_lb balancers[] = {
+		[XDS_LB_ROUND_ROBIN] = EW_LB_ROUND_ROBIN,
+		[XDS_LB_LEAST_REQUEST] = EW_LB_LEAST_CONNECTIONS,
+		[XDS_LB_RANDOM] = EW_LB_RANDOM,
+		[XDS_LB_SOURCE_IP] = EW_LB_SOURCE_IP,
+	};
+	return (struct ew_route_spec){
+		.sni = str_from(cluster->sni),
+		.exposed = cluster->exposed,
+		.weighted = cluster->weighted,
+		.connect_ms = cluster->connect_timeout_ms,
+		.idle_ms = cluster->idle_timeout_ms,
+		.policy =
+			{
+				.lb = balancers[cluster->lb],
+				.max_connections = cluster->max_connections,
+				.panic_percent = cluster->panic_percent,
+				.outlier = {cluster->outlier.consecutive,
+	                                    cluster->outlier.interval_ms,
+	                                    cluster->outlier.base_ejection_ms,
+	                                    cluster->outlier.max_ejection_percent},
+			},
+	};
+}
+
 static bool check_cluster(const struct xds_resource *resource, struct err *err)
 {
 	struct xds_cluster cluster;
 	if (!xds_cluster_decode(resource->bytes, &cluster, err))
 		return false;
-	bool same = str_is(resource->name, cluster.sni);
+	bool ok = str_is(resource->name, cluster.sni) ||
+	          err_set(err, ERR_INVALID, "the cluster's name is not the resource's");
+	if (ok) {
+		struct ew_route_spec spec = ew_burst_spec(&cluster);
+		ok = ew_route_spec_check(&spec, err) && check_name(resource, err);
+	}
 	xds_cluster_fini(&cluster);
-	return same ? check_name(resource, err)
-	            : err_set(err, ERR_INVALID, "the cluster's name is not the resource's");
+	return ok;
 }
 
 static bool is_short(const char *text)

@@ -17,6 +17,9 @@ struct ew_burst_route {
 	struct xds_assignment assignment; /* if present; without localities when none was sent */
 };
 
+/* What a cluster says of its route, but for the endpoints. Borrows. */
+struct ew_route_spec ew_burst_spec(const struct xds_cluster *cluster);
+
 struct ew_burst_network {
 	char *name;
 	bool present;

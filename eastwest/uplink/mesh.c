@@ -209,15 +209,11 @@ static bool put_route(struct ew_table_builder *builder, const struct ew_burst_ro
 		return true;
 	}
 	draft_init(&draft, &route->assignment);
-	struct ew_route_spec spec = {
-		.sni = str_from(route->sni),
-		.exposed = route->cluster.exposed,
-		.endpoints = draft.endpoints,
-		.n_endpoints = draft.n_endpoints,
-		.weighted = route->cluster.weighted,
-		.weights = draft.weights,
-		.n_weights = draft.n_weights,
-	};
+	struct ew_route_spec spec = ew_burst_spec(&route->cluster);
+	spec.endpoints = draft.endpoints;
+	spec.n_endpoints = draft.n_endpoints;
+	spec.weights = draft.weights;
+	spec.n_weights = draft.n_weights;
 	bool ok =
 		ew_table_builder_set_route(builder, &spec, err) || err_wrap(err, "%s", route->sni);
 	draft_fini(&draft);
@@ -230,6 +226,7 @@ static bool put_canary(const struct ew_mesh *mesh, struct ew_table_builder *buil
 {
 	char sni[SNI_TEXT_MAX];
 	const char *before = old != NULL ? ew_table_own_network(old) : "";
+	const char *cluster = old != NULL ? ew_table_own_cluster(old) : "";
 	if (before[0] != '\0' && strcmp(before, mesh->network) != 0) {
 		snprintf(sni, sizeof(sni), EW_CANARY_SNI, before);
 		ew_table_builder_remove_route(builder, str_from(sni));
@@ -237,6 +234,9 @@ static bool put_canary(const struct ew_mesh *mesh, struct ew_table_builder *buil
 	if (mesh->network[0] == '\0')
 		return true;
 	snprintf(sni, sizeof(sni), EW_CANARY_SNI, mesh->network);
+	if (ew_table_builder_has_route(builder, str_from(sni)) &&
+	    strcmp(cluster, mesh->cluster) == 0)
+		return true;
 	struct ew_endpoint_spec endpoint = {
 		.addr = mesh->canary,
 		.cluster = str_from(mesh->cluster),
@@ -300,6 +300,19 @@ static void remove_gone_networks(const struct ew_mesh *mesh, struct ew_table_bui
 	}
 }
 
+/* How many were left out. */
+static size_t put_networks(const struct ew_mesh *mesh, struct ew_table_builder *builder,
+                           const struct ew_mesh_parts *parts, const struct ew_table *old,
+                           struct err *err)
+{
+	size_t left_out = 0;
+	if (old != NULL)
+		remove_gone_networks(mesh, builder, old);
+	map_for_each (it, &mesh->networks)
+		left_out += !put_network(builder, map_value(it), parts, err);
+	return left_out;
+}
+
 /* --- the table -------------------------------------------------------------------------------- */
 
 struct ew_table *ew_mesh_table(const struct ew_mesh *mesh, const struct ew_mesh_parts *parts,
@@ -312,10 +325,8 @@ struct ew_table *ew_mesh_table(const struct ew_mesh *mesh, const struct ew_mesh_
 	size_t left_out = 0;
 	left_out += !ew_table_builder_set_self(builder, str_from(mesh->network),
 	                                       str_from(mesh->cluster), err);
-	if (old != NULL)
-		remove_gone_networks(mesh, builder, old);
-	map_for_each (it, &mesh->networks)
-		left_out += !put_network(builder, map_value(it), parts, err);
+	if (old == NULL || parts->burst == NULL || parts->burst->n_networks > 0)
+		left_out += put_networks(mesh, builder, parts, old, err);
 	for (size_t i = 0; i < n; i++)
 		left_out += !put_route(builder, &parts->burst->routes[i], err);
 	left_out += !put_canary(mesh, builder, old, err);

@@ -4,6 +4,20 @@
  *
  * Pure: text in, struct out. Unknown keys are errors. Every error names file, line and key:
  *   gateway.yaml:14: routes[2].endpoints[0].port: must be 1 to 65535
+ *
+ * A route's trafficPolicy has the names, units and defaults of a DestinationRule's:
+ *
+ *   trafficPolicy:
+ *     loadBalancer: {simple: ROUND_ROBIN}     # LEAST_REQUEST, LEAST_CONN, RANDOM; or
+ *                                             # {consistentHash: {useSourceIp: true}}
+ *     connectionPool: {tcp: {maxConnections: 100, connectTimeout: 1s, idleTimeout: 1h}}
+ *     outlierDetection: {consecutive5xxErrors: 5, consecutiveGatewayErrors: 0,
+ *                        splitExternalLocalOriginErrors: false, consecutiveLocalOriginFailures: 5,
+ *                        interval: 10s, baseEjectionTime: 30s, maxEjectionPercent: 10,
+ *                        minHealthPercent: 0}
+ *
+ * maxConnections is of all workers together; without it there is no limit.
+ *
  * Immutable once parsed; destroyed by its owner.
  */
 #pragma once

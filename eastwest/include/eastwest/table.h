@@ -80,6 +80,8 @@ struct ew_policy {
 	struct ew_outlier_policy outlier;
 };
 
+struct ew_traffic;
+
 struct ew_route {
 	_Atomic uint32_t refs;
 	uint32_t hash;
@@ -93,6 +95,7 @@ struct ew_route {
 	uint32_t connect_ms; /* 0: the gateway's own time */
 	uint32_t idle_ms;    /* 0: the gateway's own time */
 	struct ew_policy policy;
+	struct ew_traffic *traffic; /* shared with other versions of the route */
 	const struct ew_group *groups;
 	const struct ew_endpoint *endpoints;
 	const char *sni; /* NUL-terminated */
@@ -170,6 +173,10 @@ struct ew_route_spec {
 	uint32_t idle_ms;
 	struct ew_policy policy;
 };
+
+/* Times and percents of a route's policy. ERR_INVALID: the message names the field. */
+MUST_CHECK
+bool ew_route_spec_check(const struct ew_route_spec *spec, struct err *err);
 
 struct ew_gateway_spec {
 	struct addr addr;

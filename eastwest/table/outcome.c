@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How connections went, told to their route.
+ */
+#include "eastwest/balance.h"
+#include "table/traffic.h"
+
+bool ew_route_on_failed(const struct ew_route *route, const struct ew_choice *choice,
+                        int64_t now_ms)
+{
+	struct ew_outlier_event event = {EW_OUTLIER_FAILED, &choice->addr, choice->n_hosts};
+	return ew_traffic_note(route->traffic, &route->policy.outlier, &event, now_ms);
+}
+
+void ew_route_on_connected(const struct ew_route *route, const struct ew_choice *choice,
+                           int64_t now_ms)
+{
+	struct ew_outlier_event event = {EW_OUTLIER_CONNECTED, &choice->addr, choice->n_hosts};
+	ew_traffic_note(route->traffic, &route->policy.outlier, &event, now_ms);
+}
+
+void ew_route_on_opened(const struct ew_route *route)
+{
+	atomic_fetch_add_explicit(&route->traffic->opened, 1, memory_order_relaxed);
+}
+
+void ew_route_on_lost(const struct ew_route *route)
+{
+	atomic_fetch_add_explicit(&route->traffic->failed, 1, memory_order_relaxed);
+}
+
+struct ew_route_counts ew_route_counts(const struct ew_route *route)
+{
+	const struct ew_traffic *traffic = route->traffic;
+	return (struct ew_route_counts){
+		.connections = atomic_load_explicit(&traffic->connections, memory_order_relaxed),
+		.opened = atomic_load_explicit(&traffic->opened, memory_order_relaxed),
+		.failed = atomic_load_explicit(&traffic->failed, memory_order_relaxed),
+	};
+}
+
+bool ew_route_has_ejected(const struct ew_route *route, const struct addr *addr, int64_t now_ms)
+{
+	const struct ew_outlier_policy *policy = &route->policy.outlier;
+	/* ends what time has ended */
+	ew_traffic_generation(route->traffic, policy, now_ms);
+	return ew_traffic_has_ejected(route->traffic, policy, addr);
+}
