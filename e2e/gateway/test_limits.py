@@ -142,3 +142,29 @@ def parked(pid, used):
 def time_passes(seconds):
     """Nothing is awaited here: it is the time in which something must not happen."""
     threading.Event().wait(seconds)
+
+
+# --- how long a connection lives ------------------------------------------------------------------
+
+KEEPALIVE = "02"
+
+
+def timers(port):
+    """The kernel's timers of this namespace's open connections to or from the port."""
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        rows = [line.split() for line in table][1:]
+    return [row[5].split(":")[0] for row in rows
+            if row[3] == "01" and f"{port:04X}" in (row[1].split(":")[1], row[2].split(":")[1])]
+
+
+def test_long_connections_ask_whether_both_peers_live(gateway, upstream):
+    up = upstream()
+    one = gateway(routes=routed(up))
+    with contextlib.ExitStack() as stack:
+        kept = open_one(one, stack)
+        assert KEEPALIVE not in timers(one.port) + timers(up.port)
+        # the far ends of both are this test's, and do not ask
+        wait_for(lambda: timers(one.port).count(KEEPALIVE) == 1
+                 and timers(up.port).count(KEEPALIVE) == 1, "the timers of both sides", 15)
+        kept.sendall(b"ping")
+        assert read_exactly(kept, 4) == b"ping"

@@ -2,6 +2,7 @@
 #include "eastwest/conn.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
 #include "base/macros.h"
@@ -110,6 +111,14 @@ const struct ew_route *ew_conn_route(const struct ew_table *table, enum ew_door 
 		return NULL;
 	}
 	return route;
+}
+
+enum ew_close_reason ew_conn_failure(bool is_client, int errnum)
+{
+	bool dead = errnum == ETIMEDOUT || errnum == EHOSTUNREACH || errnum == ENETUNREACH;
+	if (is_client)
+		return dead ? EW_CLOSE_CLIENT_DEAD : EW_CLOSE_CLIENT_RESET;
+	return dead ? EW_CLOSE_UPSTREAM_DEAD : EW_CLOSE_UPSTREAM_RESET;
 }
 
 enum ew_answer ew_conn_answer(const uint8_t *data, size_t len)

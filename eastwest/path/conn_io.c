@@ -4,6 +4,8 @@
  * in struct ew_side, and a system call is made only when that says it can succeed.
  */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -91,6 +93,19 @@ void ew_conn_reset(struct ew_conn *conn, enum ew_close_reason reason)
 	ew_conn_close(conn, reason);
 }
 
+void ew_conn_on_failure(struct ew_conn *conn, bool is_client, int errnum)
+{
+	ew_conn_reset(conn, ew_conn_failure(is_client, errnum));
+}
+
+void ew_conn_on_failed_side(struct ew_conn *conn, const struct ew_side *side)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+	IGNORE(getsockopt(side->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0);
+	ew_conn_on_failure(conn, side == &conn->client, error);
+}
+
 void ew_conn_free(struct ew_conn *conn)
 {
 	free(conn);
@@ -98,18 +113,42 @@ void ew_conn_free(struct ew_conn *conn)
 
 /* --- deadlines -------------------------------------------------------------------------------- */
 
-void ew_conn_set_deadline(struct ew_conn *conn)
+void ew_conn_set_deadline(struct ew_conn *conn, uint32_t in_ms)
 {
 	struct ew_worker *worker = conn->door->worker;
-	ew_worker_watch(worker, &conn->timer,
-	                worker->now_ms + ew_conn_state_deadline_ms(conn->state));
+	uint32_t ms = in_ms > 0 ? in_ms : ew_conn_state_deadline_ms(conn->state);
+	ew_worker_watch(worker, &conn->timer, worker->now_ms + ms);
+}
+
+/* A host that is gone sends nothing, so the kernel has to ask. */
+static void guard(const struct ew_side *side)
+{
+	static const struct {
+		int level;
+		int name;
+		int value;
+	} options[] = {
+		{SOL_SOCKET, SO_KEEPALIVE, 1},
+		{IPPROTO_TCP, TCP_KEEPIDLE, EW_KEEPALIVE_IDLE_S},
+		{IPPROTO_TCP, TCP_KEEPINTVL, EW_KEEPALIVE_INTERVAL_S},
+		{IPPROTO_TCP, TCP_USER_TIMEOUT, EW_DEAD_PEER_MS},
+	};
+	for (size_t i = 0; i < N_ELEMS(options); i++)
+		setsockopt(side->fd, options[i].level, options[i].name, &options[i].value,
+		           sizeof(options[i].value));
 }
 
 static void on_idle_deadline(struct ew_conn *conn)
 {
 	struct ew_worker *worker = conn->door->worker;
 	/* the wheel is not touched by every byte: what it says is the earliest that can be */
-	int64_t idle_until = conn->active_ms + ew_conn_state_deadline_ms(conn->state);
+	int64_t idle_until = conn->active_ms + conn->idle_ms;
+	/* not at once: most connections are over before, and each call costs */
+	if (!conn->guarded) {
+		guard(&conn->client);
+		guard(&conn->upstream);
+		conn->guarded = true;
+	}
 	if (worker->now_ms < idle_until)
 		ew_worker_watch(worker, &conn->timer, idle_until);
 	else
@@ -171,7 +210,7 @@ static void say_alert(struct ew_conn *conn, uint8_t alert)
 	IGNORE(send(conn->client.fd, bytes, sizeof(bytes), MSG_NOSIGNAL) < 0);
 	shutdown(conn->client.fd, SHUT_WR);
 	ew_conn_move(&conn->state, EW_CONN_CLOSING);
-	ew_conn_set_deadline(conn);
+	ew_conn_set_deadline(conn, 0);
 	read_closing(conn);
 }
 
@@ -220,8 +259,8 @@ static bool pump(struct ew_conn *conn, bool is_up, struct pumped *ret_pumped)
 	struct ew_side *from = is_up ? &conn->client : &conn->upstream;
 	struct ew_side *to = is_up ? &conn->upstream : &conn->client;
 	uint64_t bytes = 0;
-	enum ew_pump result = ew_flow_pump(is_up ? &conn->up : &conn->down, from, to,
-	                                   &worker->pipes, worker->buffer, &bytes);
+	struct ew_flow *flow = is_up ? &conn->up : &conn->down;
+	enum ew_pump result = ew_flow_pump(flow, from, to, &worker->pipes, worker->buffer, &bytes);
 	if (bytes > 0) {
 		conn->active_ms = worker->now_ms;
 		metrics_add(is_up ? conn->series->received : conn->series->sent, (int64_t)bytes);
@@ -230,7 +269,7 @@ static bool pump(struct ew_conn *conn, bool is_up, struct pumped *ret_pumped)
 	if (result != EW_PUMP_FROM_RESET && result != EW_PUMP_TO_RESET)
 		return true;
 	bool by_client = is_up == (result == EW_PUMP_FROM_RESET);
-	ew_conn_reset(conn, by_client ? EW_CLOSE_CLIENT_RESET : EW_CLOSE_UPSTREAM_RESET);
+	ew_conn_on_failure(conn, by_client, flow->error);
 	return false;
 }
 
@@ -298,7 +337,7 @@ static void on_client(struct ew_watch *watch, uint32_t events)
 	/* who reads it sees that it has failed, but it may be that nobody does */
 	bool relaying = conn->state == EW_CONN_RELAY || conn->state == EW_CONN_ANSWER;
 	if (relaying && conn->client.failed)
-		ew_conn_reset(conn, EW_CLOSE_CLIENT_RESET);
+		ew_conn_on_failed_side(conn, &conn->client);
 }
 
 bool ew_conn_admit(struct ew_conn *conn)
@@ -351,6 +390,6 @@ void ew_conn_open(struct ew_door_io *door, int fd, const struct addr *peer)
 		ew_conn_refuse(conn, EW_CLOSE_NO_DESCRIPTOR, 0, NULL);
 		return;
 	}
-	ew_conn_set_deadline(conn);
+	ew_conn_set_deadline(conn, 0);
 	ew_conn_step(conn);
 }

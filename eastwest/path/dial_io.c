@@ -95,7 +95,7 @@ static void on_upstream(struct ew_watch *watch, uint32_t events)
 		ew_conn_step(conn);
 	/* who reads it sees that it has failed, but it may be that nobody does */
 	if (conn->state == EW_CONN_RELAY && conn->upstream.failed)
-		ew_conn_reset(conn, EW_CLOSE_UPSTREAM_RESET);
+		ew_conn_on_failed_side(conn, &conn->upstream);
 }
 
 enum dialed {
@@ -160,7 +160,7 @@ static void dial_next(struct ew_conn *conn)
 		switch (dial(conn, &dialing->choice.addr)) {
 		case DIALED:
 			ew_conn_move(&conn->state, EW_CONN_DIAL);
-			ew_conn_set_deadline(conn);
+			ew_conn_set_deadline(conn, dialing->route->connect_ms);
 			return;
 		case DIAL_NO_DESCRIPTOR:
 			fail(conn, EW_CLOSE_NO_DESCRIPTOR);
@@ -233,7 +233,9 @@ static void on_hello_out(struct ew_conn *conn)
 	conn->series = ew_worker_series(worker, dialing);
 	conn->active_ms = worker->now_ms;
 	ew_conn_move(&conn->state, EW_CONN_ANSWER);
-	ew_conn_set_deadline(conn);
+	conn->idle_ms = dialing->route->idle_ms > 0 ? dialing->route->idle_ms
+	                                            : ew_conn_state_deadline_ms(conn->state);
+	ew_conn_set_deadline(conn, conn->idle_ms < EW_GUARD_MS ? conn->idle_ms : EW_GUARD_MS);
 }
 
 /* --- first answer ----------------------------------------------------------------------------- */
@@ -263,22 +265,22 @@ static bool pass_on(struct ew_conn *conn, const uint8_t *data, size_t len)
 	if (len == 0)
 		return true;
 	if (!ew_flow_push(&conn->down, &conn->client, data, len, &bytes)) {
-		ew_conn_reset(conn, EW_CLOSE_CLIENT_RESET);
+		ew_conn_on_failure(conn, true, conn->down.error);
 		return false;
 	}
 	metrics_add(conn->series->sent, (int64_t)bytes);
 	return true;
 }
 
-static void on_answer_end(struct ew_conn *conn, bool was_reset)
+static void on_answer_end(struct ew_conn *conn, int errnum)
 {
 	struct ew_dialing *dialing = conn->dialing;
 	if (dialing->n_first == 0 && may_try_again(conn)) {
 		dial_next(conn);
 		return;
 	}
-	if (was_reset) {
-		ew_conn_reset(conn, EW_CLOSE_UPSTREAM_RESET);
+	if (errnum != 0) {
+		ew_conn_on_failure(conn, false, errnum);
 		return;
 	}
 	uint8_t first[EW_ALERT_LEN];
@@ -326,7 +328,7 @@ static void read_answer(struct ew_conn *conn)
 	}
 	if (n <= 0) {
 		conn->upstream.readable = false;
-		on_answer_end(conn, n < 0);
+		on_answer_end(conn, n < 0 ? errno : 0);
 		return;
 	}
 	/* what is read next is the end */

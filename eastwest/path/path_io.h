@@ -125,10 +125,12 @@ struct ew_conn {
 	struct ew_flow up;
 	struct ew_flow down;
 	int64_t active_ms;
+	uint32_t idle_ms;           /* from the hello's being out on */
 	struct ew_dialing *dialing; /* owned; NULL from the first answer on */
 	const struct ew_series *series;
 	struct addr peer;
 	bool admitted; /* its source may connect */
+	bool guarded;  /* asks whether its peers live */
 	enum ew_conn_state state;
 	uint32_t discarded; /* while closing */
 };
@@ -139,8 +141,6 @@ void ew_door_start(struct ew_door_io *door);
 /* Takes what still waits in the queue, then closes the socket. */
 void ew_door_drain(struct ew_door_io *door);
 void ew_door_stop(struct ew_door_io *door);
-/* Lets go of a socket that another process holds as well. */
-void ew_door_leave(struct ew_door_io *door);
 /* After a pause for want of descriptors. Harmless without one. */
 void ew_door_resume(struct ew_door_io *door);
 
@@ -163,8 +163,12 @@ void ew_conn_refuse_name(struct ew_conn *conn, struct str sni, enum ew_close_rea
 void ew_conn_step(struct ew_conn *conn);
 /* The upstream has answered, or nothing is left to try. */
 void ew_conn_drop_dialing(struct ew_conn *conn);
-/* The deadline of the state it is in, from now. */
-void ew_conn_set_deadline(struct ew_conn *conn);
+/* The deadline of the state it is in, from now; in_ms > 0: instead of the state's own. */
+void ew_conn_set_deadline(struct ew_conn *conn, uint32_t in_ms);
+/* Resets it as one of its sides failed. */
+void ew_conn_on_failure(struct ew_conn *conn, bool is_client, int errnum);
+/* As that, of a side that has failed though nobody reads it. */
+void ew_conn_on_failed_side(struct ew_conn *conn, const struct ew_side *side);
 void ew_conn_on_deadline(struct ew_conn *conn);
 void ew_conn_free(struct ew_conn *conn);
 

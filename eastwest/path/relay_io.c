@@ -81,6 +81,22 @@ static void drop_pipe(struct ew_flow *flow, struct ew_pipes *pipes)
 	flow->in_pipe = 0;
 }
 
+/* Both say what errno means. */
+static enum step to_failed(struct ew_flow *flow)
+{
+	flow->error = errno;
+	return STEP_TO_BAD;
+}
+
+static enum step from_stopped(struct ew_flow *flow, struct ew_side *from)
+{
+	from->readable = false;
+	if (errno == EAGAIN)
+		return STEP_EMPTY;
+	flow->error = errno;
+	return STEP_FROM_BAD;
+}
+
 /* --- to --------------------------------------------------------------------------------------- */
 
 bool ew_flow_holds(const struct ew_flow *flow)
@@ -92,8 +108,10 @@ bool ew_flow_push(struct ew_flow *flow, struct ew_side *to, const uint8_t *data,
                   uint64_t *bytes)
 {
 	ssize_t n = to->writable ? send(to->fd, data, len, MSG_NOSIGNAL) : 0;
-	if (n < 0 && !is_again(errno))
+	if (n < 0 && !is_again(errno)) {
+		flow->error = errno;
 		return false;
+	}
 	size_t sent = n > 0 ? (size_t)n : 0;
 	*bytes += sent;
 	if (sent == len)
@@ -111,7 +129,7 @@ static enum step flush_carry(struct ew_flow *flow, struct ew_side *to, uint64_t 
 		return STEP_BLOCKED;
 	ssize_t n = send(to->fd, flow->carry + flow->carry_at, flow->carry_len, MSG_NOSIGNAL);
 	if (n < 0 && !is_again(errno))
-		return STEP_TO_BAD;
+		return to_failed(flow);
 	if (n > 0) {
 		*bytes += (uint64_t)n;
 		flow->carry_at += (uint32_t)n;
@@ -134,7 +152,7 @@ static enum step flush_pipe(struct ew_flow *flow, struct ew_side *to, uint64_t *
 		ssize_t n = splice(flow->pipe.fd[0], NULL, to->fd, NULL, flow->in_pipe,
 		                   SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 		if (n < 0 && !is_again(errno))
-			return STEP_TO_BAD;
+			return to_failed(flow);
 		if (n <= 0) {
 			to->writable = false;
 			return STEP_BLOCKED;
@@ -154,8 +172,7 @@ static enum step read_by_copy(struct ew_flow *flow, struct ew_side *from, struct
 	if (n < 0) {
 		if (errno == EINTR)
 			return STEP_ON;
-		from->readable = false;
-		return errno == EAGAIN ? STEP_EMPTY : STEP_FROM_BAD;
+		return from_stopped(flow, from);
 	}
 	if (n == 0) {
 		/* what is readable from now on is an error */
@@ -175,8 +192,7 @@ static enum step read_by_splice(struct ew_flow *flow, struct ew_side *from)
 	if (n < 0) {
 		if (errno == EINTR)
 			return STEP_ON;
-		from->readable = false;
-		return errno == EAGAIN ? STEP_EMPTY : STEP_FROM_BAD;
+		return from_stopped(flow, from);
 	}
 	if (n == 0) {
 		/* what is readable from now on is an error */
@@ -206,8 +222,10 @@ static enum ew_pump finish(struct ew_flow *flow, struct ew_side *to)
 	flow->done = true;
 	if (flow->is_last)
 		return EW_PUMP_DONE;
-	if (shutdown(to->fd, SHUT_WR) < 0)
+	if (shutdown(to->fd, SHUT_WR) < 0) {
+		flow->error = errno;
 		return EW_PUMP_TO_RESET;
+	}
 	return EW_PUMP_DONE;
 }
 

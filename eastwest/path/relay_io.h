@@ -76,6 +76,7 @@ struct ew_flow {
 	bool ended;     /* from has sent its end */
 	bool done;      /* and it was passed on */
 	bool is_last;   /* the other way has ended: closing `to` is what passes the end on */
+	int error;      /* errno of what failed */
 };
 
 enum ew_pump {

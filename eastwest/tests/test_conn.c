@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unit.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/macros.h"
@@ -125,6 +126,15 @@ static void knows_a_refusal_by_the_first_record(void **state)
 	assert_memory_equal(alert, refused, sizeof(refused));
 }
 
+static void tells_a_dead_host_from_a_reset(void **state)
+{
+	(void)state;
+	assert_int_equal(ew_conn_failure(true, ECONNRESET), EW_CLOSE_CLIENT_RESET);
+	assert_int_equal(ew_conn_failure(true, ETIMEDOUT), EW_CLOSE_CLIENT_DEAD);
+	assert_int_equal(ew_conn_failure(false, EPIPE), EW_CLOSE_UPSTREAM_RESET);
+	assert_int_equal(ew_conn_failure(false, EHOSTUNREACH), EW_CLOSE_UPSTREAM_DEAD);
+}
+
 static void asks_at_the_door(void **state)
 {
 	struct cidr range;
@@ -151,6 +161,7 @@ int main(void)
 		cmocka_unit_test(close_reasons_are_distinct_and_carry_the_alerts_of_the_contract),
 		cmocka_unit_test(decides_what_a_door_routes),
 		cmocka_unit_test(knows_a_refusal_by_the_first_record),
+		cmocka_unit_test(tells_a_dead_host_from_a_reset),
 		cmocka_unit_test(asks_at_the_door),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,16 +49,25 @@ enum {
 	EW_HELLO_TIMEOUT_MS = 5000, /* for the whole hello */
 	EW_CONNECT_TIMEOUT_MS = 2000,
 	EW_IDLE_TIMEOUT_MS = 3600 * 1000,
-	EW_LINGER_TIMEOUT_MS = 1000
+	EW_LINGER_TIMEOUT_MS = 1000,
+	EW_GUARD_MS = 10 * 1000,  /* connections that last longer ask whether peers live */
+	EW_KEEPALIVE_IDLE_S = 60, /* without a byte, then a probe */
+	EW_KEEPALIVE_INTERVAL_S = 15,
+	EW_DEAD_PEER_MS = 300 * 1000 /* without an answer, or with its window shut */
 };
 
 /* Why a connection ended: the metric label, is it an error, the alert (0: none), Envoy's response
  * flag, and a sentence. The order of the metric's series. */
 #define EW_CLOSE_REASONS(X)                                                                        \
 	X(EW_CLOSE_DONE, "done", false, 0, "-", "both sides ended the connection")                 \
-	X(EW_CLOSE_IDLE, "idle", false, 0, "SI", "no byte in either direction for an hour")        \
+	X(EW_CLOSE_IDLE, "idle", false, 0, "SI",                                                   \
+	  "no byte in either direction for the idle timeout, an hour unless its route says less")  \
 	X(EW_CLOSE_CLIENT_RESET, "client_reset", false, 0, "DC", "the client reset it")            \
 	X(EW_CLOSE_UPSTREAM_RESET, "upstream_reset", true, 0, "UC", "the endpoint reset it")       \
+	X(EW_CLOSE_CLIENT_DEAD, "client_dead", false, 0, "DC",                                     \
+	  "the client's host answered no TCP probe, or took nothing, for five minutes")            \
+	X(EW_CLOSE_UPSTREAM_DEAD, "upstream_dead", true, 0, "UC",                                  \
+	  "the endpoint's host answered no TCP probe, or took nothing, for five minutes")          \
 	X(EW_CLOSE_CLIENT_LEFT, "client_left", false, 0, "DC",                                     \
 	  "the client left before its hello was complete")                                         \
 	X(EW_CLOSE_HELLO_TIMEOUT, "hello_timeout", true, 0, "DT",                                  \
@@ -110,7 +119,8 @@ enum {
 };
 
 const char *ew_conn_state_name(enum ew_conn_state state);
-/* How long a connection may stay in the state; 0: it does not wait there. */
+/* How long a connection may stay in the state unless its route says otherwise; 0: it does not wait
+ * there. */
 uint32_t ew_conn_state_deadline_ms(enum ew_conn_state state);
 /* The only writer of a connection's state: asserts that the move is in the table. */
 void ew_conn_move(enum ew_conn_state *state, enum ew_conn_state next);
@@ -134,6 +144,9 @@ bool ew_conn_is_allowed(const struct ew_listener_config *door, const struct ip *
 const struct ew_route *ew_conn_route(const struct ew_table *table, enum ew_door door,
                                      const struct ew_hello *hello,
                                      enum ew_close_reason *ret_reason);
+
+/* Of a side that failed with this errno. */
+enum ew_close_reason ew_conn_failure(bool is_client, int errnum);
 
 /* What the first bytes of an upstream say. */
 enum ew_answer {
