@@ -23,7 +23,6 @@ import sys
 
 import yaml
 
-from demo.members import Embedded, put
 from lib import fedwayd, http, objects, parts, wait
 from lib.fedwayd import Fedwayd, phase
 from lib.gateway import INGRESS, FedwayGateway, control_plane
@@ -44,7 +43,7 @@ class Plan:
 
     def __init__(self, number):
         self.number = number
-        self.name = self.short = f"cluster-{number}"
+        self.name = f"cluster-{number}"
         self.group = f"network-{number}"
         self.locality = f"region{number}/zone1/subzone1"
         self.api_ip = f"172.30.0.1{number}"
@@ -55,31 +54,61 @@ class Plan:
         self.hello_ip = f"10.99.{number}.10"
 
 
+def helloworld(address, ready):
+    return objects.endpoint(address, ready, ("sample", "helloworld-1"), "node-1")
+
+
 class Site:
-    """A member cluster, its network and its gateway."""
+    """A member cluster (fedwayd --role=member), its network and its gateway."""
 
     def __init__(self, lab, plan):
         self.plan = plan
-        self.member = Embedded(lab, plan)
-        self.network = lab.network(plan.short, plan.pods, f"172.30.0.10{plan.number}")
+        self.name = plan.name
+        self.server = Fedwayd(lab.host(f"kube-{plan.number}", lab.wan, plan.api_ip), "member")
+        self.network = lab.network(plan.group, plan.pods, f"172.30.0.10{plan.number}")
         self.host = lab.host(plan.gateway, lab.wan, plan.gateway_ip)
         self.host.attach(self.network, plan.inner_ip)
         self.gateway = None
 
+    @property
+    def admin(self):
+        return self.server.admin
+
+    def kubeconfig(self):
+        return (self.server.data / "admin.kubeconfig").read_text()
+
+    def token(self, namespace, account, audience):
+        """A token of a service account of this member."""
+        path = self.admin.path("v1", "ServiceAccount", namespace, account, "token")
+        answer = self.admin.request("POST", path, {
+            "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
+            "spec": {"audiences": [audience]}})
+        return answer["status"]["token"]
+
     def join(self, control, services):
         plan = self.plan
-        self.member.wait_ready()
-        self.member.populate()
+        self.server.wait_ready()
+        self.admin.create(objects.namespace("sample"))
+        self.admin.create(objects.node("node-1", *plan.locality.split("/")))
         self._add_services(services)
-        put(control.admin,
-            objects.secret("default", plan.name, {"kubeconfig": self.member.kubeconfig()}),
-            fedwayd.group(plan.group),
-            fedwayd.cluster(plan.name, plan.group, locality=plan.locality),
-            fedwayd.gateway(plan.gateway, plan.name, plan.gateway_ip))
+        for obj in (objects.secret("default", plan.name, {"kubeconfig": self.kubeconfig()}),
+                    fedwayd.group(plan.group),
+                    fedwayd.cluster(plan.name, plan.group, locality=plan.locality),
+                    fedwayd.gateway(plan.gateway, plan.name, plan.gateway_ip)):
+            control.admin.create(obj)
+
+    def add_helloworld(self):
+        """The service that changes, with one endpoint that is not ready."""
+        ip = self.plan.hello_ip
+        for obj in (objects.service("sample", "helloworld", [objects.port(5000, "tls-hello")]),
+                    objects.pod("sample", "helloworld-1", ip, node_name="node-1", ready=False),
+                    objects.endpoint_slice("sample", "helloworld", {"tls-hello": 5000},
+                                           [helloworld(ip, ready=False)])):
+            self.admin.create(obj)
 
     def _add_services(self, count):
         """Services that stay as they are, with an endpoint each; over one connection."""
-        admin = self.member.admin
+        admin = self.admin
         kept = http.connection(admin.host, admin.address, admin.port,
                                ssl.create_default_context(cadata=admin.authority))
         kept.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -104,7 +133,7 @@ class Site:
                   "allow": [plan.pods]}
         self.gateway = FedwayGateway(
             self.host, listeners=[INGRESS, egress], admin={"path": "gateway.sock"},
-            controlPlane=control_plane(self.host, self.member, plan.gateway))
+            controlPlane=control_plane(self.host, self, plan.gateway))
         self.gateway.wait_ready()
         self.host.run(parts.tool("curl"), "-sS", "--unix-socket", "gateway.sock", "-X", "POST",
                       "http://gateway/log-level?level=debug")
@@ -125,7 +154,7 @@ class World:
             site.join(self.control, services)
         for site in self.sites:
             site.start_gateway(self.control)
-        self.sites[0].member.pod_is(ready=False)
+        self.sites[0].add_helloworld()
         self.control.wait("MeshService", "helloworld", lambda obj: fedwayd.counts(obj).get(
             "cluster-1") == (0, 1), 30, "sample")
         # each sees the other alive: else the first changes would wait for that
@@ -136,15 +165,14 @@ class World:
 
     def run(self, program, changes):
         """bench-change; its lines as dicts."""
-        user = yaml.safe_load(self.sites[0].member.kubeconfig())["users"][0]["user"]
+        user = yaml.safe_load(self.sites[0].kubeconfig())["users"][0]["user"]
         for name in ("certificate", "key"):
             file = self.host.directory / f"{name}.pem"
             file.touch(0o600)
             file.write_bytes(base64.b64decode(user[f"client-{name}-data"]))
         plan = self.sites[0].plan
-        states = {word: json.dumps({"endpoints": [objects.endpoint(
-            plan.hello_ip, word == "some", ("sample", "helloworld-1"), "node-1")]})
-            for word in ("some", "none")}
+        states = {word: json.dumps({"endpoints": [helloworld(plan.hello_ip, word == "some")]})
+                  for word in ("some", "none")}
         doors = [word for name, at in DOORS.items() for word in ("--door", f"{name},{at}")]
         said = self.host.run(
             program, "--api", f"{plan.api_ip}:6443", "--cert", "certificate.pem", "--key",

@@ -46,7 +46,6 @@ start_etcd() {
 		--listen-client-urls=http://127.0.0.1:16379 --advertise-client-urls=http://127.0.0.1:16379 \
 		--listen-peer-urls=http://127.0.0.1:16380
 	wait_port kube/etcd 16379
-	SPAWNED="$SPAWNED kube"
 }
 
 # starts_of TITLE ADDRESS WORD...: three starts with new data; {} in a word is their number

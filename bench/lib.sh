@@ -60,7 +60,7 @@ stop() {
 clean_up() {
 	# shellcheck disable=SC2086
 	stop $SPAWNED
-	rmdir "$GROUPS_AT" 2>/dev/null
+	rmdir "$GROUPS_AT"/*/ "$GROUPS_AT" 2>/dev/null
 	[ -n "${KEEP:-}" ] || rm -rf "$TMP"
 }
 
