@@ -141,6 +141,8 @@ void ew_door_start(struct ew_door_io *door);
 /* Takes what still waits in the queue, then closes the socket. */
 void ew_door_drain(struct ew_door_io *door);
 void ew_door_stop(struct ew_door_io *door);
+/* Lets go of a socket that another process holds as well. */
+void ew_door_leave(struct ew_door_io *door);
 /* After a pause for want of descriptors. Harmless without one. */
 void ew_door_resume(struct ew_door_io *door);
 
