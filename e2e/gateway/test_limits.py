@@ -168,3 +168,18 @@ def test_long_connections_ask_whether_both_peers_live(gateway, upstream):
                  and timers(up.port).count(KEEPALIVE) == 1, "the timers of both sides", 15)
         kept.sendall(b"ping")
         assert read_exactly(kept, 4) == b"ping"
+
+
+def test_an_idle_connection_is_closed_when_its_route_says(gateway, upstream):
+    policy = {"connectionPool": {"tcp": {"idleTimeout": "1s"}}}
+    one = gateway(routes=[{**routed(upstream())[0], "trafficPolicy": policy}])
+    with contextlib.ExitStack() as stack:
+        kept, other = open_one(one, stack), open_one(one, stack)
+        began = time.monotonic()
+        while time.monotonic() < began + 2:
+            kept.sendall(b"ping")
+            assert read_exactly(kept, 4) == b"ping"
+            time_passes(0.2)
+        assert other.recv(1) == b""
+        assert kept.recv(1) == b""
+    assert one.closed("idle") == 2
