@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/net.h"
 #include "control/control_priv.h"
+#include "control/dump.h"
 
 enum {
 	ANSWER_MAX = 256 << 20
@@ -87,52 +88,6 @@ static void on_metrics(struct http_exchange *ex, void *arg)
 
 /* --- admin ------------------------------------------------------------------------------------ */
 
-static json_t *endpoint_json(const struct ew_names *names, const struct ew_endpoint *endpoint,
-                             const struct ew_group *group)
-{
-	struct addr addr = {endpoint->ip, endpoint->port};
-	char text[ADDR_TEXT_MAX];
-	bool own = endpoint->network == EW_NAME_NONE;
-	return json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:b}", own ? "address" : "network",
-	                 own ? addr_format(&addr, text) : ew_names_text(names, endpoint->network),
-	                 "cluster", ew_names_text(names, endpoint->cluster), "locality",
-	                 ew_names_text(names, group->locality), "priority", group->priority,
-	                 "weight", (int)endpoint->weight, "localityWeight", (int)group->weight,
-	                 "healthy", endpoint->healthy);
-}
-
-static json_t *route_json(const struct ew_names *names, const struct ew_route *route)
-{
-	json_t *endpoints = json_array();
-	for (uint32_t g = 0; g < route->n_groups; g++) {
-		const struct ew_group *group = &route->groups[g];
-		for (uint32_t i = group->first; i < group->first + group->n; i++)
-			json_array_append_new(endpoints,
-			                      endpoint_json(names, &route->endpoints[i], group));
-	}
-	return json_pack("{s:s, s:b, s:b, s:o}", "sni", route->sni, "exposed", route->exposed,
-	                 "weighted", route->weighted, "endpoints", endpoints);
-}
-
-static json_t *network_json(const struct ew_names *names, const struct ew_network *network)
-{
-	json_t *gateways = json_array();
-	for (uint32_t i = 0; i < network->n_gateways; i++) {
-		const struct ew_gateway *gateway = &network->gateways[i];
-		char text[ADDR_TEXT_MAX];
-		json_array_append_new(gateways,
-		                      json_pack("{s:s, s:s, s:i, s:b, s:b, s:s, s:i}", "address",
-		                                addr_format(&gateway->addr, text), "cluster",
-		                                ew_names_text(names, gateway->cluster), "weight",
-		                                (int)gateway->weight, "mark", gateway->mark, "live",
-		                                (bool)gateway->health->live, "reason",
-		                                gateway->health->reason, "rttMicroseconds",
-		                                (int)gateway->health->rtt_us));
-	}
-	return json_pack("{s:s, s:o}", "name", ew_names_text(names, network->name), "gateways",
-	                 gateways);
-}
-
 static void reply_tree(struct http_exchange *ex, json_t *tree)
 {
 	struct buf body CLEANUP(buf_fini);
@@ -147,18 +102,7 @@ static void reply_tree(struct http_exchange *ex, json_t *tree)
 
 static void answer_routes(struct http_exchange *ex, struct ew_control *control)
 {
-	const struct ew_table *table = control->table;
-	const struct ew_names *names = ew_table_names(table);
-	json_t *routes = json_array();
-	json_t *networks = json_array();
-	for (uint32_t i = 0; i < ew_table_n_routes(table); i++)
-		json_array_append_new(routes, route_json(names, ew_table_route_at(table, i)));
-	for (uint32_t i = 0; i < ew_table_n_networks(table); i++)
-		json_array_append_new(networks, network_json(names, ew_table_network_at(table, i)));
-	reply_tree(ex,
-	           json_pack("{s:I, s:s, s:o, s:o}", "version", (json_int_t)ew_table_version(table),
-	                     "network", ew_table_own_network(table), "routes", routes, "networks",
-	                     networks));
+	reply_tree(ex, ew_dump_table(control->table, loop_now_ms(control->loop)));
 }
 
 static void answer_status(struct http_exchange *ex, struct ew_control *control)

@@ -158,7 +158,7 @@ static void on_report(void *arg)
 	if (!plane->complete)
 		return;
 	buf_init(&report, EW_REPORT_MAX);
-	ew_report_add_seen(plane->control->table, &report);
+	ew_report_add_seen(plane->control->table, loop_now_ms(plane->control->loop), &report);
 	ew_report_add_lost(ew_checker_lost(plane->control->checker), &report);
 	if (!buf_failed(&report))
 		ew_uplink_set_report(plane->uplink, buf_str(&report));

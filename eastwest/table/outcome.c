@@ -46,3 +46,23 @@ bool ew_route_has_ejected(const struct ew_route *route, const struct addr *addr,
 	ew_traffic_generation(route->traffic, policy, now_ms);
 	return ew_traffic_has_ejected(route->traffic, policy, addr);
 }
+
+void ew_route_for_each_ejected(const struct ew_route *route, int64_t now_ms,
+                               void (*fn)(const struct addr *addr, void *arg), void *arg)
+{
+	const struct ew_outlier_policy *policy = &route->policy.outlier;
+	ew_traffic_generation(route->traffic, policy, now_ms);
+	ew_traffic_for_each_ejected(route->traffic, policy, fn, arg);
+}
+
+bool ew_route_has_news(const struct ew_route *route, struct ew_route_counts *ret_counts)
+{
+	struct ew_traffic *traffic = route->traffic;
+	*ret_counts = ew_route_counts(route);
+	if (ret_counts->opened == traffic->told_opened &&
+	    ret_counts->failed == traffic->told_failed)
+		return false;
+	traffic->told_opened = ret_counts->opened;
+	traffic->told_failed = ret_counts->failed;
+	return true;
+}

@@ -187,6 +187,16 @@ bool ew_outlier_has_ejected(const struct ew_outlier *outlier, const struct addr 
 	return host != NULL && host->ejected;
 }
 
+void ew_outlier_for_each_ejected(const struct ew_outlier *outlier,
+                                 void (*fn)(const struct addr *addr, void *arg), void *arg)
+{
+	map_for_each (it, &outlier->hosts) {
+		const struct ew_outlier_host *host = map_value(it);
+		if (host->ejected)
+			fn(&host->addr, arg);
+	}
+}
+
 bool ew_outlier_retain(struct ew_outlier *outlier,
                        bool (*is_there)(const struct addr *addr, void *arg), void *arg)
 {

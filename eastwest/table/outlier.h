@@ -54,6 +54,8 @@ void ew_outlier_fini(struct ew_outlier *outlier);
 bool ew_outlier_step(struct ew_outlier *outlier, const struct ew_outlier_policy *policy,
                      const struct ew_outlier_event *event, int64_t now_ms);
 bool ew_outlier_has_ejected(const struct ew_outlier *outlier, const struct addr *addr);
+void ew_outlier_for_each_ejected(const struct ew_outlier *outlier,
+                                 void (*fn)(const struct addr *addr, void *arg), void *arg);
 /* When TIME can change something at the earliest; INT64_MAX: never. */
 int64_t ew_outlier_due_ms(const struct ew_outlier *outlier, const struct ew_outlier_policy *policy);
 

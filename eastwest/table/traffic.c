@@ -122,6 +122,17 @@ bool ew_traffic_has_ejected(const struct ew_traffic *traffic,
 	return ejected;
 }
 
+void ew_traffic_for_each_ejected(const struct ew_traffic *traffic,
+                                 const struct ew_outlier_policy *policy,
+                                 void (*fn)(const struct addr *addr, void *arg), void *arg)
+{
+	if (!is_on(traffic, policy))
+		return;
+	pthread_mutex_lock(&traffic->ejector->lock);
+	ew_outlier_for_each_ejected(&traffic->ejector->outlier, fn, arg);
+	pthread_mutex_unlock(&traffic->ejector->lock);
+}
+
 bool ew_traffic_note(struct ew_traffic *traffic, const struct ew_outlier_policy *policy,
                      const struct ew_outlier_event *event, int64_t now_ms)
 {

@@ -41,6 +41,10 @@ uint32_t ew_traffic_generation(struct ew_traffic *traffic, const struct ew_outli
                                int64_t now_ms);
 bool ew_traffic_has_ejected(const struct ew_traffic *traffic,
                             const struct ew_outlier_policy *policy, const struct addr *addr);
+/* fn is called under the lock. */
+void ew_traffic_for_each_ejected(const struct ew_traffic *traffic,
+                                 const struct ew_outlier_policy *policy,
+                                 void (*fn)(const struct addr *addr, void *arg), void *arg);
 /* How a connect went. True: the address was ejected by it. */
 bool ew_traffic_note(struct ew_traffic *traffic, const struct ew_outlier_policy *policy,
                      const struct ew_outlier_event *event, int64_t now_ms);

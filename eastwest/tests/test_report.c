@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mesh_pair.h"
 
+#include <stdio.h>
+
+#include "eastwest/balance.h"
 #include "uplink/report.h"
 #include "xds/message.h"
 #include "xds/proto/report.pb-c.h"
@@ -38,7 +41,7 @@ static void both_halves_together_are_one_report(void **state)
 	mesh_put(pair.set, xds_resource_create(XDS_CLUSTER, str_from(bad), garbage, &err));
 	mesh_pump(&pair);
 	buf_init(&bytes, EW_REPORT_MAX);
-	ew_report_add_seen(table, &bytes);
+	ew_report_add_seen(table, 0, &bytes);
 	ew_report_add_held(pair.client, &bytes);
 	ProtobufCMessage *base =
 		xds_message_unpack(&fedway__report__v1__report__descriptor, buf_str(&bytes), &err);
@@ -70,19 +73,87 @@ static void remote_endpoints_are_usable_while_a_gateway_lives(void **state)
 	struct ew_table *table = table_of(&pair, registry);
 	const struct ew_route *route = ew_table_find(table, STR_LIT(WEB));
 	const struct ew_gateway *gateway = &ew_table_network_at(table, 0)->gateways[0];
-	assert_int_equal(ew_report_usable(table, route), 2);
+	assert_int_equal(ew_report_usable(table, route, 0), 2);
 	for (int i = 0; i < EW_HEALTH_MISSES; i++)
 		ew_health_on_miss(registry, gateway->health, "no echo", 1000 * i);
-	assert_int_equal(ew_report_usable(table, route), 1);
+	assert_int_equal(ew_report_usable(table, route, 0), 1);
 	ew_table_unref(table);
 	ew_health_registry_destroy(registry);
 	mesh_pair_fini(&pair);
+}
+
+/* The routes of a report, as text: "sni usable opened failed;". */
+static void report_routes(const struct ew_table *table, int64_t now_ms, char *text, size_t size)
+{
+	struct buf bytes CLEANUP(buf_fini) = {0};
+	struct err err;
+	size_t len = 0;
+	buf_init(&bytes, EW_REPORT_MAX);
+	ew_report_add_seen(table, now_ms, &bytes);
+	ProtobufCMessage *base =
+		xds_message_unpack(&fedway__report__v1__report__descriptor, buf_str(&bytes), &err);
+	const Fedway__Report__V1__Report *report = (const void *)base;
+	assert_non_null(base);
+	text[0] = '\0';
+	for (size_t i = 0; i < report->n_routes; i++) {
+		const Fedway__Report__V1__RouteState *route = report->routes[i];
+		len += (size_t)snprintf(text + len, size - len, "%s %u %d %d;", route->sni,
+		                        route->usable, (int)route->opened, (int)route->failed);
+		assert_true(len < size);
+	}
+	xds_message_free(base);
+}
+
+static void routes_tell_what_they_did_and_who_is_ejected(void **state)
+{
+	struct ew_health_registry *registry = ew_health_registry_create();
+	struct ew_table_builder *builder = ew_table_builder_create(NULL, registry);
+	struct ew_endpoint_spec endpoints[2] = {{.weight = 1, .healthy = true},
+	                                        {.weight = 1, .healthy = true}};
+	struct err err;
+	char text[256];
+	(void)state;
+	for (size_t i = 0; i < 2; i++)
+		endpoints[i].addr.port = (uint16_t)(i + 1);
+	struct ew_route_spec spec = {.sni = STR_LIT("a"),
+	                             .endpoints = endpoints,
+	                             .n_endpoints = 2,
+	                             .policy.outlier = {1, 1000, 1000, 100}};
+	assert_true(ew_table_builder_set_route(builder, &spec, &err));
+	spec.sni = STR_LIT("b");
+	assert_true(ew_table_builder_set_route(builder, &spec, &err));
+	struct ew_table *table = ew_table_builder_finish(builder);
+	const struct ew_route *a = ew_table_find(table, STR_LIT("a"));
+
+	report_routes(table, 0, text, sizeof(text));
+	assert_string_equal(text, "");
+	ew_route_on_opened(a);
+	ew_route_on_opened(a);
+	ew_route_on_lost(a);
+	report_routes(table, 0, text, sizeof(text));
+	assert_string_equal(text, "a 2 2 1;");
+	report_routes(table, 0, text, sizeof(text));
+	assert_string_equal(text, "");
+	/* without a usable endpoint it is in every report, until time brings one back */
+	for (size_t i = 0; i < 2; i++) {
+		struct ew_choice choice = {.addr = endpoints[i].addr, .n_hosts = 2};
+		assert_true(ew_route_on_failed(a, &choice, 0));
+	}
+	for (int i = 0; i < 2; i++) {
+		report_routes(table, 999, text, sizeof(text));
+		assert_string_equal(text, "a 0 2 1;");
+	}
+	report_routes(table, 1000, text, sizeof(text));
+	assert_string_equal(text, "");
+	ew_table_unref(table);
+	ew_health_registry_destroy(registry);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_halves_together_are_one_report),
+		cmocka_unit_test(routes_tell_what_they_did_and_who_is_ejected),
 		cmocka_unit_test(remote_endpoints_are_usable_while_a_gateway_lives),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

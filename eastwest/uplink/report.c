@@ -2,6 +2,7 @@
 #include "uplink/report.h"
 
 #include "base/pb.h"
+#include "eastwest/balance.h"
 #include "xds/resource.h"
 
 /* Fields of fedway.report.v1.Report; written by hand, as a report of thousands of addresses each
@@ -25,7 +26,9 @@ enum {
 
 enum {
 	ROUTE_SNI = 1,
-	ROUTE_USABLE = 2
+	ROUTE_USABLE = 2,
+	ROUTE_OPENED = 3,
+	ROUTE_FAILED = 4
 };
 
 enum {
@@ -67,39 +70,57 @@ static void add_addresses(const struct ew_table *table, struct buf *out)
 }
 
 /* Any live gateway of the network will do: those of the cluster are only preferred. */
-static bool is_reachable(const struct ew_table *table, const struct ew_endpoint *endpoint)
+static bool is_reachable(const struct ew_table *table, const struct ew_route *route,
+                         const struct ew_endpoint *endpoint, int64_t now_ms)
 {
 	const struct ew_network *network = ew_table_network(table, endpoint->network);
 	for (uint32_t i = 0; network != NULL && i < network->n_gateways; i++) {
-		const struct ew_health *health = network->gateways[i].health;
-		if (atomic_load_explicit(&health->live, memory_order_acquire))
+		const struct ew_gateway *gateway = &network->gateways[i];
+		if (atomic_load_explicit(&gateway->health->live, memory_order_acquire) &&
+		    !ew_route_has_ejected(route, &gateway->addr, now_ms))
 			return true;
 	}
 	return false;
 }
 
-uint32_t ew_report_usable(const struct ew_table *table, const struct ew_route *route)
+uint32_t ew_report_usable(const struct ew_table *table, const struct ew_route *route,
+                          int64_t now_ms)
 {
 	uint32_t n = 0;
 	for (uint32_t i = 0; i < route->n_endpoints; i++) {
 		const struct ew_endpoint *endpoint = &route->endpoints[i];
-		bool own = endpoint->network == EW_NAME_NONE;
-		n += endpoint->healthy && (own || is_reachable(table, endpoint));
+		struct addr addr = {endpoint->ip, endpoint->port};
+		if (!endpoint->healthy)
+			continue;
+		n += endpoint->network == EW_NAME_NONE
+		             ? !ew_route_has_ejected(route, &addr, now_ms)
+		             : is_reachable(table, route, endpoint, now_ms);
 	}
 	return n;
 }
 
-static void add_routes(const struct ew_table *table, struct buf *out)
+static void add_route(const struct ew_route *route, uint32_t usable,
+                      const struct ew_route_counts *counts, struct buf *out)
+{
+	size_t begun = pb_begin(out, REPORT_ROUTES);
+	pb_put_text(out, ROUTE_SNI, route->sni);
+	pb_put_varint(out, ROUTE_USABLE, usable);
+	pb_put_varint(out, ROUTE_OPENED, counts->opened);
+	pb_put_varint(out, ROUTE_FAILED, counts->failed);
+	pb_end(out, begun);
+}
+
+static void add_routes(const struct ew_table *table, int64_t now_ms, struct buf *out)
 {
 	size_t n = 0;
 	for (uint32_t i = 0; i < ew_table_n_routes(table) && n < EW_REPORT_ROUTES_MAX; i++) {
 		const struct ew_route *route = ew_table_route_at(table, i);
-		if (ew_report_usable(table, route) > 0)
+		struct ew_route_counts counts;
+		uint32_t usable = ew_report_usable(table, route, now_ms);
+		bool has_news = ew_route_has_news(route, &counts);
+		if (usable > 0 && !has_news)
 			continue;
-		size_t begun = pb_begin(out, REPORT_ROUTES);
-		pb_put_text(out, ROUTE_SNI, route->sni);
-		pb_put_varint(out, ROUTE_USABLE, 0);
-		pb_end(out, begun);
+		add_route(route, usable, &counts, out);
 		n++;
 	}
 }
@@ -112,10 +133,10 @@ void ew_report_add_lost(const struct ew_lost *lost, struct buf *out)
 	}
 }
 
-void ew_report_add_seen(const struct ew_table *table, struct buf *out)
+void ew_report_add_seen(const struct ew_table *table, int64_t now_ms, struct buf *out)
 {
 	add_addresses(table, out);
-	add_routes(table, out);
+	add_routes(table, now_ms, out);
 }
 
 /* --- what is in force ------------------------------------------------------------------------- */
