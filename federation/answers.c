@@ -45,23 +45,22 @@ static json_t *explain(struct mesh *mesh, const json_t *body, struct err *err)
 	return answer;
 }
 
-static void refuse_early(struct api_answer *answer)
+static void refuse_early(struct answer *answer)
 {
 	struct err err;
 	err_set(&err, ERR_UNAVAILABLE, "the control plane is still reading its objects");
-	api_answer_fail(answer, &err);
+	answer_fail(answer, &err);
 }
 
-static void on_explain(struct api_answer *answer, const json_t *body, void *arg)
+static void on_explain(struct answers *answers, struct answer *answer, const json_t *body)
 {
-	const struct answers *answers = arg;
 	struct err err;
 	struct mesh *mesh = answers->control != NULL ? control_mesh(answers->control) : NULL;
 	json_t *obj = mesh != NULL ? explain(mesh, body, &err) : NULL;
 	if (obj != NULL)
-		api_answer_reply(answer, obj);
+		answer_reply(answer, obj);
 	else if (mesh != NULL)
-		api_answer_fail(answer, &err);
+		answer_fail(answer, &err);
 	else
 		refuse_early(answer);
 }
@@ -69,57 +68,78 @@ static void on_explain(struct api_answer *answer, const json_t *body, void *arg)
 /* --- those with a file of their own -------------------------------------------------------------
  */
 
-static void on_matrix(struct api_answer *answer, const json_t *body, void *arg)
+static void on_matrix(struct answers *answers, struct answer *answer, const json_t *body)
 {
-	const struct answers *answers = arg;
 	if (answers->connectivity != NULL)
 		connectivity_answer(answers->connectivity, answer, body);
 	else
 		refuse_early(answer);
 }
 
-static void on_plan(struct api_answer *answer, const json_t *body, void *arg)
+static void on_plan(struct answers *answers, struct answer *answer, const json_t *body)
 {
-	const struct answers *answers = arg;
 	if (answers->plans != NULL)
 		plans_answer(answers->plans, answer, body);
 	else
 		refuse_early(answer);
 }
 
-static void on_preflight(struct api_answer *answer, const json_t *body, void *arg)
+static void on_preflight(struct answers *answers, struct answer *answer, const json_t *body)
 {
-	const struct answers *answers = arg;
 	if (answers->preflights != NULL)
 		preflights_answer(answers->preflights, answer, body);
 	else
 		refuse_early(answer);
 }
 
-/* --- all ----------------------------------------------------------------------------------------
+const struct answers_kind answers_kinds[N_ANSWERS] = {
+	{"routeexplanations", "RouteExplanation", on_explain},
+	{"connectivitymatrices", "ConnectivityMatrix", on_matrix},
+	{"plans", "Plan", on_plan},
+	{"preflights", "Preflight", on_preflight},
+};
+
+/* --- on the hosted API --------------------------------------------------------------------------
  */
+
+struct hosted_answer {
+	struct answer answer;
+	struct api_answer *api;
+};
+
+static void finish_hosted(struct answer *answer, json_t *obj, const struct err *err)
+{
+	struct hosted_answer *hosted = CONTAINER_OF(answer, struct hosted_answer, answer);
+	if (obj != NULL)
+		api_answer_reply(hosted->api, obj);
+	else
+		api_answer_fail(hosted->api, err);
+	free(hosted);
+}
+
+static void ask_hosted(struct api_answer *api, const json_t *body, void *arg)
+{
+	const struct answers_hosted *kind = arg;
+	struct hosted_answer *hosted = xcalloc(1, sizeof(*hosted));
+	hosted->answer.finish = finish_hosted;
+	hosted->api = api;
+	answers_kinds[kind->row].ask(kind->answers, &hosted->answer, body);
+}
 
 void answers_add(struct api *api, struct answers *answers)
 {
-	static const struct {
-		const char *plural;
-		const char *kind;
-		void (*cb)(struct api_answer *answer, const json_t *body, void *arg);
-	} rows[N_ANSWERS] = {
-		{"routeexplanations", "RouteExplanation", on_explain},
-		{"connectivitymatrices", "ConnectivityMatrix", on_matrix},
-		{"plans", "Plan", on_plan},
-		{"preflights", "Preflight", on_preflight},
-	};
 	for (size_t i = 0; i < N_ANSWERS; i++) {
-		answers->kinds[i] = (struct api_answer_kind){
-			.group = "answers.fedway.io",
-			.version = "v1alpha1",
-			.plural = rows[i].plural,
-			.kind = rows[i].kind,
-			.cb = rows[i].cb,
-			.arg = answers,
+		struct answers_hosted *hosted = &answers->hosted[i];
+		hosted->answers = answers;
+		hosted->row = i;
+		hosted->kind = (struct api_answer_kind){
+			.group = ANSWERS_GROUP,
+			.version = ANSWERS_VERSION,
+			.plural = answers_kinds[i].plural,
+			.kind = answers_kinds[i].kind,
+			.cb = ask_hosted,
+			.arg = hosted,
 		};
-		api_add_answer(api, &answers->kinds[i]);
+		api_add_answer(api, &hosted->kind);
 	}
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * answers - what is computed on request and never stored, under answers.fedway.io/v1alpha1 of the
- * hosted API. Only admins may ask (the API's own rule).
+ * answers - what is computed on request and never stored, under answers.fedway.io/v1alpha1: on the
+ * hosted API, where only admins may ask (the API's own rule), or on a listener of its own.
  */
 #pragma once
 
@@ -12,12 +12,31 @@
 #include "api/api.h"
 #include "control/control.h"
 
+#define ANSWERS_GROUP   "answers.fedway.io"
+#define ANSWERS_VERSION "v1alpha1"
+
 enum {
 	N_ANSWERS = 4
 };
 
+struct answers;
+
+struct answers_kind {
+	const char *plural;
+	const char *kind;
+	void (*ask)(struct answers *answers, struct answer *answer, const json_t *body);
+};
+extern const struct answers_kind answers_kinds[N_ANSWERS];
+
+/* One kind as the hosted API knows it. */
+struct answers_hosted {
+	struct api_answer_kind kind;
+	struct answers *answers;
+	size_t row;
+};
+
 struct answers {
-	struct api_answer_kind kinds[N_ANSWERS];
+	struct answers_hosted hosted[N_ANSWERS];
 	/* NULL until the controllers run: their answers are refused with 503 */
 	struct control *control;
 	struct connectivity *connectivity;

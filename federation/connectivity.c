@@ -104,9 +104,9 @@ bool connectivity_has_probe(const struct connectivity *connectivity, const char 
 /* --- ConnectivityMatrix: {spec: {run}} ----------------------------------------------------------
  */
 
-static void reply(const struct probe_matrix *matrix, struct api_answer *answer)
+static void reply(const struct probe_matrix *matrix, struct answer *answer)
 {
-	api_answer_reply(answer, probe_matrix_encode(matrix, clock_now_ms(), clock_wall_s()));
+	answer_reply(answer, probe_matrix_encode(matrix, clock_now_ms(), clock_wall_s()));
 }
 
 static void on_run(const struct probe_matrix *matrix, void *arg)
@@ -114,14 +114,14 @@ static void on_run(const struct probe_matrix *matrix, void *arg)
 	reply(matrix, arg);
 }
 
-void connectivity_answer(struct connectivity *connectivity, struct api_answer *answer,
+void connectivity_answer(struct connectivity *connectivity, struct answer *answer,
                          const json_t *body)
 {
 	struct err err;
 	const struct probe_matrix *matrix = probe_service_matrix(connectivity->service);
 	if (matrix == NULL) {
 		err_set(&err, ERR_UNAVAILABLE, "the control plane is still reading its objects");
-		api_answer_fail(answer, &err);
+		answer_fail(answer, &err);
 	} else if (json_bool_at(body, "spec.run", false)) {
 		probe_service_run(connectivity->service, on_run, answer);
 	} else {

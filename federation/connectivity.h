@@ -5,7 +5,8 @@
  */
 #pragma once
 
-#include "api/api.h"
+#include "answer.h"
+
 #include "base/grpc.h"
 #include "base/loop.h"
 #include "model/mesh.h"
@@ -28,5 +29,5 @@ void connectivity_follow(struct connectivity *connectivity, struct mesh *mesh);
 /* Has a probe of this cluster a stream? */
 bool connectivity_has_probe(const struct connectivity *connectivity, const char *cluster);
 /* spec.run true: all checks first, then the answer; else the last results with their age. */
-void connectivity_answer(struct connectivity *connectivity, struct api_answer *answer,
+void connectivity_answer(struct connectivity *connectivity, struct answer *answer,
                          const json_t *body);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "answers.h"
+#include "answers_server.h"
 #include "bootstrap.h"
 #include "daemon.h"
 
@@ -37,7 +38,8 @@ struct daemon {
 	struct control *control;
 	struct ads *ads;
 	struct answers answers;
-	struct http_server *http; /* metrics; NULL: off */
+	struct answers_server *answers_server; /* NULL: on the hosted API, or off */
+	struct http_server *http;              /* metrics; NULL: off */
 	struct addr metrics_addr;
 	bool failed;
 };
@@ -151,6 +153,24 @@ static void open_connectivity(struct daemon *daemon)
 	control_on_mesh(daemon->control, on_mesh, daemon);
 }
 
+/* Beside an external API server, if a listener was asked for. */
+static bool serve_answers(struct daemon *daemon, struct err *err)
+{
+	const struct daemon_options *options = daemon->options;
+	struct answers_server_config config = {
+		.loop = daemon->loop,
+		.api = daemon->client,
+		.answers = &daemon->answers,
+		.listen = options->api_listen,
+		.advertise = (const char *const *)options->api_advertise.items,
+		.n_advertise = options->api_advertise.n,
+	};
+	if (daemon->api != NULL || options->api_listen == NULL)
+		return true;
+	daemon->answers_server = answers_server_create(&config, err);
+	return daemon->answers_server != NULL;
+}
+
 static void open_answers(struct daemon *daemon)
 {
 	struct preflights_config config = {
@@ -174,6 +194,10 @@ static void write_ports(struct daemon *daemon)
 	if (daemon->api != NULL) {
 		struct addr addr = api_addr(daemon->api);
 		json_object_set_new(ports, "api", json_string(addr_format(&addr, text)));
+	}
+	if (daemon->answers_server != NULL) {
+		struct addr addr = answers_server_addr(daemon->answers_server);
+		json_object_set_new(ports, "answers", json_string(addr_format(&addr, text)));
 	}
 	if (daemon->ads != NULL) {
 		struct addr addr = ads_addr(daemon->ads);
@@ -217,6 +241,8 @@ static bool start_mesh(struct daemon *daemon, const json_t *obj, struct err *err
 	              told->n > 0 ? told->items[0] : addr_format(&addr, text));
 	open_connectivity(daemon);
 	open_answers(daemon);
+	if (!serve_answers(daemon, err))
+		return false;
 	write_ports(daemon);
 	log_info("fedwayd", "control plane runs  xds=%s", addr_format(&addr, text));
 	return true;
@@ -317,6 +343,7 @@ static void finish(struct daemon *daemon)
 {
 	preflights_destroy(daemon->answers.preflights);
 	plans_destroy(daemon->answers.plans);
+	answers_server_destroy(daemon->answers_server);
 	control_stop(daemon->control);
 	ads_destroy(daemon->ads);
 	connectivity_destroy(daemon->answers.connectivity);

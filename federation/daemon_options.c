@@ -18,13 +18,14 @@ static const struct options_row rows[] = {
 	{.name = "api-listen",
          .kind = OPTIONS_LISTEN,
          .arg = "ADDR:PORT",
-         .dflt = "127.0.0.1:6443",
-         .help = "hosted API; port 0: any free one; fd:N: an open listener",
+         .help = "hosted API (default 127.0.0.1:6443), or with --kubeconfig the answers alone "
+                 "(default: none); port 0: any free one; fd:N: an open listener",
          .offset = FIELD(api_listen)},
 	{.name = "api-advertise",
          .kind = OPTIONS_HOSTPORTS,
          .arg = "HOST:PORT",
-         .help = "address in admin.kubeconfig, and names of the certificate; repeatable",
+         .help = "address in admin.kubeconfig (or of the answers), and names of the "
+                 "certificate; repeatable",
          .offset = FIELD(api_advertise)},
 	{.name = "xds-listen",
          .kind = OPTIONS_LISTEN,

@@ -5,7 +5,8 @@
  */
 #pragma once
 
-#include "api/api.h"
+#include "answer.h"
+
 #include "kube/client.h"
 
 struct plans;
@@ -19,4 +20,4 @@ struct plans *plans_create(struct kube_client *api);
 /* What is under way is refused. NULL is harmless. */
 void plans_destroy(struct plans *plans);
 /* spec as in model/plan.h. */
-void plans_answer(struct plans *plans, struct api_answer *answer, const json_t *body);
+void plans_answer(struct plans *plans, struct answer *answer, const json_t *body);

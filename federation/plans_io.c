@@ -23,7 +23,7 @@ struct plans {
 struct asked {
 	struct list link;
 	struct plans *plans;
-	struct api_answer *answer;
+	struct answer *answer;
 	json_t *spec;
 	struct gather *gather;
 };
@@ -53,7 +53,7 @@ void plans_destroy(struct plans *plans)
 	err_set(&err, ERR_UNAVAILABLE, "the control plane stops");
 	list_for_each_safe (it, &plans->asked) {
 		struct asked *asked = LIST_ENTRY(it, struct asked, link);
-		api_answer_fail(asked->answer, &err);
+		answer_fail(asked->answer, &err);
 		asked_free(asked);
 	}
 	free(plans);
@@ -72,18 +72,18 @@ static void on_objects(void *arg)
 	};
 	json_t *plan = failed == NULL ? plan_make(&input, asked->spec, &err) : NULL;
 	if (plan != NULL)
-		api_answer_reply(asked->answer, plan);
+		answer_reply(asked->answer, plan);
 	else
-		api_answer_fail(asked->answer, failed != NULL ? failed : &err);
+		answer_fail(asked->answer, failed != NULL ? failed : &err);
 	asked_free(asked);
 }
 
-void plans_answer(struct plans *plans, struct api_answer *answer, const json_t *body)
+void plans_answer(struct plans *plans, struct answer *answer, const json_t *body)
 {
 	struct err err;
 	if (plans->n_asked == PLANS_MAX) {
 		err_set(&err, ERR_TOO_MANY, "%d other plans are being made", PLANS_MAX);
-		api_answer_fail(answer, &err);
+		answer_fail(answer, &err);
 		return;
 	}
 	struct asked *asked = xcalloc(1, sizeof(*asked));

@@ -15,7 +15,6 @@
 #include "connectivity.h"
 
 #include "ads/ads.h"
-#include "api/api.h"
 #include "control/control.h"
 #include "kube/client.h"
 
@@ -39,5 +38,4 @@ struct preflights_config {
 struct preflights *preflights_create(const struct preflights_config *config);
 /* What is under way is refused. NULL is harmless. */
 void preflights_destroy(struct preflights *preflights);
-void preflights_answer(struct preflights *preflights, struct api_answer *answer,
-                       const json_t *body);
+void preflights_answer(struct preflights *preflights, struct answer *answer, const json_t *body);

@@ -44,7 +44,7 @@ struct preflights {
 struct run {
 	struct list link;
 	struct preflights *preflights;
-	struct api_answer *answer;
+	struct answer *answer;
 	json_t *spec;
 	struct gather *clusters;
 	struct gather *secret;
@@ -92,7 +92,7 @@ static void run_end(struct run *run)
 
 static void run_fail(struct run *run, const struct err *err)
 {
-	api_answer_fail(run->answer, err);
+	answer_fail(run->answer, err);
 	run_end(run);
 }
 
@@ -166,7 +166,7 @@ static void run_reply(struct run *run)
 		.probe = connectivity_has_probe(config->connectivity, name),
 	};
 	add_questions(run, &facts);
-	api_answer_reply(run->answer, preflight_judge(&facts));
+	answer_reply(run->answer, preflight_judge(&facts));
 	run_end(run);
 }
 
@@ -376,12 +376,12 @@ static bool check_spec(const struct preflights *preflights, const json_t *spec, 
 	return true;
 }
 
-void preflights_answer(struct preflights *preflights, struct api_answer *answer, const json_t *body)
+void preflights_answer(struct preflights *preflights, struct answer *answer, const json_t *body)
 {
 	struct err err;
 	json_t *spec = json_object_get(body, "spec");
 	if (!check_spec(preflights, spec, &err)) {
-		api_answer_fail(answer, &err);
+		answer_fail(answer, &err);
 		return;
 	}
 	struct run *run = xcalloc(1, sizeof(*run));
