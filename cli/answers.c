@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "answers.h"
 
+#include "join.h"
+
 #include "base/alloc.h"
 #include "base/json.h"
 
@@ -14,6 +16,33 @@ static bool are_served(struct remote *hub)
 	return known != NULL;
 }
 
+/* Beside an external API server the answers have a listener of their own. Owned; NULL with err. */
+static struct remote *open_own(struct remote *hub, struct err *err)
+{
+	struct kube_ref ref = {&KUBE_CONFIG_MAPS, JOIN_NAMESPACE, "fedway-answers", NULL};
+	json_t *map CLEANUP(json_cleanup) = remote_get(hub, &ref, err);
+	const json_t *data = json_object_get(map, "data");
+	const char *ca_pem = json_string_value(json_object_get(data, "ca.pem"));
+	const char *address = json_string_value(json_object_get(data, "address"));
+	if (map != NULL && ca_pem != NULL && address != NULL)
+		return remote_open_beside(hub, address, ca_pem, err);
+	if (map != NULL || err->code == ERR_NOT_FOUND)
+		err_set(err, ERR_NOT_ACCEPTABLE,
+		        "this API server does not serve " GROUP_VERSION ", and no ConfigMap "
+		        "%s/fedway-answers says who does (fedwayd --api-listen)",
+		        JOIN_NAMESPACE);
+	return NULL;
+}
+
+static json_t *ask_own(struct remote *hub, const char *path, const json_t *question,
+                       struct err *err)
+{
+	struct remote *own = open_own(hub, err);
+	json_t *answer = own != NULL ? remote_post(own, path, question, err) : NULL;
+	remote_close(own);
+	return answer;
+}
+
 json_t *answers_ask(struct remote *hub, const char *plural, const char *kind, json_t *spec,
                     struct err *err)
 {
@@ -21,12 +50,7 @@ json_t *answers_ask(struct remote *hub, const char *plural, const char *kind, js
 	json_t *question CLEANUP(json_cleanup) =
 		json_pack("{ss ss so}", "apiVersion", GROUP_VERSION, "kind", kind, "spec", spec);
 	json_t *answer = remote_post(hub, path, question, err);
-	if (answer == NULL &&
-	    (err->code == ERR_NOT_FOUND || err->code == ERR_PROTOCOL || err->code == ERR_METHOD) &&
-	    !are_served(hub))
-		err_set(err, ERR_NOT_ACCEPTABLE,
-		        "this API server does not serve %s (" GROUP_VERSION "): it is not "
-		        "fedwayd's own, or its version is older",
-		        plural);
-	return answer;
+	bool absent = answer == NULL && (err->code == ERR_NOT_FOUND || err->code == ERR_PROTOCOL ||
+	                                 err->code == ERR_METHOD);
+	return absent && !are_served(hub) ? ask_own(hub, path, question, err) : answer;
 }

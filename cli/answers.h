@@ -6,7 +6,8 @@
 
 #include "remote.h"
 
-/* POST of {kind, spec} to plural ("plans"). Takes spec. Owned; NULL with err: an API server that
- * serves no answers is ERR_NOT_ACCEPTABLE, with a sentence. */
+/* POST of {kind, spec} to plural ("plans"): to the API server, or to whom its ConfigMap
+ * fedway-system/fedway-answers names. Takes spec. Owned; NULL with err: where nobody serves answers
+ * ERR_NOT_ACCEPTABLE, with a sentence. */
 json_t *answers_ask(struct remote *hub, const char *plural, const char *kind, json_t *spec,
                     struct err *err);

@@ -24,6 +24,10 @@ struct remote *remote_open(const struct cli_common *common, struct err *err);
  * may be NULL. */
 MUST_CHECK
 struct remote *remote_open_file(const char *path, const char *context, struct err *err);
+/* Another server that knows hub's bearer token. ERR_INVALID: hub has none. */
+MUST_CHECK
+struct remote *remote_open_beside(const struct remote *hub, const char *address, const char *ca_pem,
+                                  struct err *err);
 /* Harmless on NULL. */
 void remote_close(struct remote *remote);
 const char *remote_server(const struct remote *remote);

@@ -123,6 +123,22 @@ struct remote *remote_open(const struct cli_common *common, struct err *err)
 	return open_config(&config, err);
 }
 
+struct remote *remote_open_beside(const struct remote *hub, const char *address, const char *ca_pem,
+                                  struct err *err)
+{
+	if (hub->config.token == NULL) {
+		err_set(err, ERR_INVALID,
+		        "the answers at %s need a bearer token, and the credentials for %s have "
+		        "none; give --token",
+		        address, hub->config.server);
+		return NULL;
+	}
+	struct kubeconfig config = {.server = xasprintf("https://%s", address),
+	                            .token = xstrdup(hub->config.token),
+	                            .ca_pem = xstrdup(ca_pem)};
+	return open_config(&config, err);
+}
+
 const char *remote_server(const struct remote *remote)
 {
 	return remote->config.server;

@@ -58,14 +58,7 @@ class Scene:
             member.wait_ready()
         self.two.admin.wait("v1", "Namespace", None, "kube-system", bool)
         self.two.start_controllers()
-        self.two.admin.apply(
-            objects.cluster_role("looks", [([""], ["namespaces"], ["get", "list"])]),
-            {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
-             "metadata": {"name": "looks"},
-             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
-                         "name": "looks"},
-             "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User",
-                           "name": "viewer"}]})
+        self.two.admin.apply(*bound("viewer", [([""], ["namespaces"], ["get", "list"])]))
         put(self.one, workload("shared", "10.1.0.1", "one"), workload("only", "10.1.0.2", "one"))
         put(self.two, workload("shared", "10.2.0.1", "two"))
         self.control.wait_ready()
@@ -111,6 +104,17 @@ class Scene:
 
     def wait_ready(self, name, ready):
         return self.control.wait("MeshService", name, lambda obj: counts(obj) == ready, 30, "shop")
+
+
+def bound(user, rules):
+    """A role of this user's own."""
+    return [objects.cluster_role(user, rules),
+            {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
+             "metadata": {"name": user},
+             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
+                         "name": user},
+             "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User",
+                           "name": user}]}]
 
 
 def workload(name, address, cluster):
@@ -480,3 +484,83 @@ def test_a_real_cluster_leaves_as_well_and_may_come_back(scene):
     assert scene.control.admin.list("v1", "Secret", labelSelector="fedway.io/cluster") == []
     scene.join(scene.two, "--yes")
     assert scene.clusters() == ["two"]
+
+
+# --- objects on a real API server ----------------------------------------------------------------
+
+RIGHTS = [
+    (["apiextensions.k8s.io"], ["customresourcedefinitions"], ["get", "create", "patch"]),
+    (["fedway.io"], ["*"], ["*"]),
+    (["networking.istio.io"], ["destinationrules"], ["get", "list", "watch"]),
+    (["networking.istio.io"], ["destinationrules/status"], ["patch"]),
+    ([""], ["secrets"], ["get", "list", "watch"]),
+    ([""], ["namespaces"], ["create"]),
+    # for the answers
+    ([""], ["configmaps"], ["get", "create", "patch"]),
+    (["authentication.k8s.io"], ["tokenreviews"], ["create"]),
+    (["authorization.k8s.io"], ["subjectaccessreviews"], ["create"]),
+]
+OPERATOR = [
+    (["fedway.io"], ["*"], ["*"]),
+    (["answers.fedway.io"], ["plans", "preflights"], ["create"]),
+    ([""], ["secrets", "namespaces"], ["get", "create", "patch"]),
+    ([""], ["configmaps"], ["get"]),
+]
+
+
+class External:
+    """fedwayd whose objects live on a real kube-apiserver, which knows two operators."""
+
+    def __init__(self, lab):
+        self.hub = kube.Cluster(lab, kube.Etcd(lab, "172.30.0.2"), "hub", "172.30.0.11", {
+            f"{user}-token": (user,) for user in ("fedwayd", "operator", "stranger")})
+        self.hub.wait_ready()
+        for name in ("kube-system", "default"):
+            self.hub.admin.wait("v1", "Namespace", None, name, bool)
+        self.hub.admin.apply(*bound("fedwayd", RIGHTS), *bound("operator", OPERATOR),
+                             *bound("stranger", OPERATOR[3:]))
+        self.member = Embedded(lab, "one", "172.30.0.12")
+        self.member.wait_ready()
+        self.host = lab.host("control", lab.wan, "172.30.0.30")
+        self.daemon = self.host.daemon(
+            "fedwayd", parts.ours("fedwayd"), "--data-dir", self.host.directory / "data",
+            "--kubeconfig", self.hub.kubeconfig("fedwayd.kubeconfig", "fedwayd-token"),
+            "--api-listen", "172.30.0.30:6443", "--xds-listen", "172.30.0.30:15012",
+            "--xds-advertise", "172.30.0.30:15012")
+        self.hub.admin.wait("v1", "ConfigMap", "fedway-system", "fedway-answers", bool)
+
+    def fedway(self, user, *words):
+        config = self.hub.kubeconfig(f"{user}.kubeconfig", f"{user}-token")
+        return self.host.run(parts.ours("fedway"), *words, "--kubeconfig", config, check=False)
+
+    def post(self, user, path, body):
+        """The status of a POST to the answers' own listener."""
+        answers = self.hub.admin.get("v1", "ConfigMap", "fedway-system", "fedway-answers")["data"]
+        authority = self.host.directory / "answers.pem"
+        authority.write_text(answers["ca.pem"])
+        token = ["--header", f"authorization: Bearer {user}-token"] if user else []
+        return int(self.host.run(
+            parts.tool("curl"), "--silent", "--show-error", "--cacert", authority, *token,
+            "--data", body, "--output", "/dev/null", "--write-out", "%{http_code}",
+            f"https://{answers['address']}{path}").stdout)
+
+    def join(self, user, *more):
+        return self.fedway(user, "cluster", "join", "one", "--group", "net-one",
+                           "--cluster-kubeconfig", self.member.kubeconfig(), *more)
+
+
+def test_beside_an_external_api_server_answers_have_a_listener_of_their_own(fresh_lab):
+    scene = External(fresh_lab)
+    result = scene.join("operator", "--yes")
+    assert result.returncode == DONE, result.stderr
+    assert "the control plane reaches its API server" in result.stderr
+    plan = scene.fedway("operator", "cluster", "leave", "one", "--dry-run", "-o", "json")
+    assert json.loads(plan.stdout)["operation"] == "Leave"
+    assert scene.fedway("operator", "connectivity", "matrix").returncode == FAILED
+    # whom the API server does not know or allow, by the listener's own word
+    plans = "/apis/answers.fedway.io/v1alpha1/plans"
+    rows = [("operator", plans, "{}", 422), ("operator", plans, "[]", 400),
+            ("operator", "/api", "{}", 404), ("stranger", plans, "{}", 403),
+            ("nobody", plans, "{}", 401), (None, plans, "{}", 401)]
+    assert [scene.post(*row[:3]) for row in rows] == [row[3] for row in rows]
+    assert not scene.daemon.lines("operator-token|stranger-token")
