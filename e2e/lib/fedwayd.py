@@ -35,10 +35,14 @@ class Fedwayd:
             "--xds-listen", f"{self.address}:{XDS}", "--xds-advertise", self.xds_address,
             "--metrics-listen", f"127.0.0.1:{METRICS}", *self.options)
         self.daemon.wait_line(r"listening address=")
+        self.connect()
+        return self
+
+    def connect(self):
+        """Makes `admin` anew, from what the data directory holds."""
         authority = (self.data / "pki" / "serving-ca.crt").read_text()
         token = (self.data / "admin.token").read_text().strip()
         self.admin = kube.Client(self.host, self.address, API, authority, token)
-        return self
 
     def wait_ready(self, timeout=30.0):
         """Waits until it has its first mesh (as a member: until its API answers)."""
