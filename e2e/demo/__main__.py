@@ -9,10 +9,10 @@ import tempfile
 import time
 import traceback
 
+from demo.lab import Lab
 from demo.steps import STEPS
 from demo.world import World
 from lib import parts
-from lib.lab import Lab
 
 # What a program says that has found a mistake of its own.
 BROKEN = r"ERROR: \w+Sanitizer|runtime error:|Assertion .* failed|unreachable"
@@ -57,16 +57,17 @@ def main():
     chosen = ([int(word) for word in given.steps.split(",")] if given.steps
               else range(1, len(STEPS) + 1))
     directory = pathlib.Path(given.dir or tempfile.mkdtemp(prefix="fedway-demo-"))
-    lab = Lab(directory / "lab")
     start = time.monotonic()
     results = []
+    lab = Lab(directory / "lab")
+    world = None
     try:
         world = World(lab, members)
         print(f"three clusters are one mesh after {time.monotonic() - start:.1f} s "
               f"(members: {members})", flush=True)
         for number in chosen:
             results.append(run_step(world, number, STEPS[number - 1], given.quiet))
-        for daemon in lab.daemons:
+        for daemon in lab.daemons + lab.programs():
             for line in daemon.lines(BROKEN):
                 print(f"FAIL {daemon.log}: {line}")
                 results.append(False)
@@ -75,8 +76,8 @@ def main():
         print(f"FAIL the world did not come up: {error}")
         results.append(False)
     finally:
-        if False in results:
-            lab.explain()
+        if False in results and world:
+            world.explain()
         lab.close()
     return report(results, directory, bool(given.dir), time.monotonic() - start)
 

@@ -10,7 +10,6 @@ import dataclasses
 import datetime
 import time
 
-from demo import probes
 from demo.calls import answers, failed, near, now_ms, percents, shares
 from lib import parts, wait
 from lib.fedwayd import is_true, phase
@@ -125,13 +124,12 @@ def fail_over(world):
         calls = running[c1]
         for dead, heir in ((c1, "vc2"), (c2, "vc3")):
             cut_before = in_flight(running, now_ms())
-            at = fault(dead.kill_hello)
-            first = calls.wait_answer(heir, at)
-            took = first["start"] + first["took"] - at
             # first while only the gateway knows it, then when Kubernetes has noticed as well
-            calls.wait_calls(50, now_ms())
             with world.new_tables(c1):
-                dead.member.pod_is(ready=False)
+                at = fault(dead.hello.kill)
+                first = calls.wait_answer(heir, at)
+                took = first["start"] + first["took"] - at
+                calls.wait_calls(50, now_ms())
             mark = now_ms()
             seen = calls.wait_calls(50, mark)
             bad, number = failures(running, at)
@@ -143,7 +141,7 @@ def fail_over(world):
             if set(answers(seen)) != {heir}:
                 all_failed += 1
     for site in (c1, c2):
-        site.start_hello()
+        site.hello.start()
     world.wait_endpoints({site.plan.name: (1, 1) for site in world.sites})
     with world.new_tables(*world.sites):
         world.set_rule(None)
@@ -186,7 +184,7 @@ def lose_gateway(world):
         returned = max(line["start"] + line["took"] for line in lines) - back
         world.wait_live(c2, True)
     with load(c1, c3) as running:
-        with c2.gateway_host.silent():
+        with c2.silent():
             watch(running, "silent", now_ms())
         back = now_ms()
         for one in running.values():
@@ -331,8 +329,6 @@ def prove(world):
     """Every cluster proves that it reaches every other; a cut link is named"""
     if world.matrix() is None:
         return Outcome(None, "not built yet: this fedwayd answers no matrix")
-    for site in world.sites:
-        site.start_probe(world.control.xds_address)
     good = wait_matrix(world, lambda cells: len(cells) == 6 and set(cells.values()) <= FINE)
     c1, c2, _ = world.sites
     with world.cut(c1, c2):

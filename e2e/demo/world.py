@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Three clusters, their gateways and workloads, and the control plane over them.
+"""The three clusters of `fedway lab`, their gateways and workloads, and the control plane over
+them, as the steps act on them: through the API, signals, and `fedway lab start|exec|cut|heal`.
 
-         172.30.0.0/16 (wan)
-  control .5      API servers .11 .12 .13       gateways .31 .32 .33
-                                                    │
-   network-c1 10.201.0.0/16   network-c2 10.201.0.0/16 (the same)   network-c3 10.100.0.0/16
-     .0.2 gateway, .0.10 helloworld, .0.20 sleep, .0.30 probe
+            192.0.2.0/24 (wan)
+  control .10        cluster1 .21        cluster2 .22        cluster3 .23
+  fedwayd            API server, kubelet, gateway, helloworld, sleep, probe: one of each
 
 A workload reaches other clusters through its own gateway's egress door alone.
 """
@@ -13,15 +12,16 @@ A workload reaches other clusters through its own gateway's egress door alone.
 import contextlib
 import dataclasses
 
-import yaml
-
+from demo import members
 from demo.calls import Calls
-from demo.members import Embedded, Real, put
-from lib import ca, fedwayd, kube, objects, parts, wait
+from demo.lab import Host, Program
+from lib import fedwayd, kube, wait
 from lib.fedwayd import Fedwayd, is_true, phase
-from lib.gateway import INGRESS, FedwayGateway, control_plane
+from lib.gateway import FedwayGateway
 
 DOMAIN = "cluster.local"
+CONTROL = "192.0.2.10"
+INGRESS_PORT, EGRESS_PORT = 15443, 15444
 TYPES = {"CDS": "cluster", "EDS": "assignment", "Network": "network", "Snapshot": "snapshot"}
 RULE = {"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule",
         "metadata": {"name": "helloworld", "namespace": "sample"}}
@@ -29,41 +29,29 @@ RULE = {"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule",
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What the demo knows of a cluster before it is there."""
-    name: str
-    short: str
-    group: str
-    locality: str
-    prefix: str
+    """What the demo knows of a cluster of the lab."""
     number: int
+    prefix: str
 
     @property
-    def pods(self):
-        return f"{self.prefix}.0.0/16"
+    def name(self):
+        return f"mdemo-cluster{self.number}"
 
     @property
-    def inner_ip(self):
-        return f"{self.prefix}.0.2"
+    def short(self):
+        return f"c{self.number}"
 
     @property
-    def hello_ip(self):
-        return f"{self.prefix}.0.10"
+    def place(self):
+        return f"cluster{self.number}"
 
     @property
-    def sleep_ip(self):
-        return f"{self.prefix}.0.20"
+    def address(self):
+        return f"192.0.2.2{self.number}"
 
     @property
-    def probe_ip(self):
-        return f"{self.prefix}.0.30"
-
-    @property
-    def api_ip(self):
-        return f"172.30.0.1{self.number}"
-
-    @property
-    def gateway_ip(self):
-        return f"172.30.0.3{self.number}"
+    def group(self):
+        return f"network-c{self.number}"
 
     @property
     def version(self):
@@ -74,129 +62,80 @@ class Plan:
         return f"gw-{self.number}"
 
 
-PLANS = (
-    Plan("mdemo-cluster1", "c1", "network-c1", "region1/zone1/subzone1", "10.201", 1),
-    Plan("mdemo-cluster2", "c2", "network-c2", "region1/zone2/subzone2", "10.201", 2),
-    Plan("mdemo-cluster3", "c3", "network-c3", "region2/zone3/subzone3", "10.100", 3),
-)
+PLANS = (Plan(1, "10.201"), Plan(2, "10.201"), Plan(3, "10.100"))
+
+
+class Control(Fedwayd):
+    """The lab's fedwayd."""
+
+    def __init__(self, lab):
+        self.host = lab.host("control", address=CONTROL)
+        self.address = CONTROL
+        self.data = lab.folder / "control" / "fedwayd"
+        self.role = "control-plane"
+        self.daemon = Program(lab, "control", "fedwayd")
+        self.connect()
+
+    def start(self):
+        self.daemon.start()
+        self.connect()
+        return self
+
+
+class Gateway(FedwayGateway):
+    """A gateway of the lab."""
+
+    def __init__(self, lab, plan):
+        self.host = lab.host(f"gateway-{plan.short}", address=plan.address)
+        self.daemon = Program(lab, plan.place, "gateway")
+
+    def start(self):
+        self.daemon.start()
 
 
 class Site:
     """One cluster: API server, gateway, a helloworld and a sleep."""
 
-    def __init__(self, lab, plan, etcd):
-        self.lab = lab
+    def __init__(self, lab, plan, member):
         self.plan = plan
-        self.member = Real(lab, plan, etcd) if etcd else Embedded(lab, plan)
-        self.network = lab.network(plan.short, plan.pods, f"172.30.0.10{plan.number}")
-        self.hello_host = lab.host(f"helloworld-{plan.short}", self.network, plan.hello_ip)
-        self.sleep_host = lab.host(f"sleep-{plan.short}", self.network, plan.sleep_ip)
-        self.gateway_host = lab.host(f"gateway-{plan.short}", lab.wan, plan.gateway_ip)
-        self.gateway_host.attach(self.network, plan.inner_ip)
-        self.probe_host = lab.host(f"probe-{plan.short}", self.network, plan.probe_ip)
-        self.gateway = None
-        self.hello = None
-
-    # --- gateway
-
-    def start_gateway(self, xds_address):
-        """With what the member has for it: trust bundle and a token of its account."""
-        plan = self.plan
-        source = control_plane(self.gateway_host, self.member, plan.gateway)
-        assert source["address"] == xds_address
-        egress = {"name": "egress", "mode": "egress", "address": plan.inner_ip, "port": 15444,
-                  "allow": [plan.pods]}
-        self.gateway = FedwayGateway(self.gateway_host, listeners=[INGRESS, egress],
-                                     admin={"path": "gateway.sock"}, controlPlane=source)
-        self.lab.on_failure(self.gateway.dump)
-
-    # --- probe
-
-    def start_probe(self, xds_address):
-        """fedway-probe, with a token bound to its Pod."""
-        host, roots = self.probe_host, self.gateway_host.directory / "roots.pem"
-        self.member.probe_is_there()
-        token = host.directory / "token"
-        token.touch(0o600)
-        token.write_text(self.member.token("fedway-system", "fedway-probe", "fedway", "probe-1"))
-        config = host.directory / "probe.yaml"
-        config.write_text(yaml.safe_dump({
-            "apiVersion": "fedway.io/v1alpha1", "kind": "ProbeConfig",
-            "dataDir": str(host.directory / "data"),
-            "controlPlane": {"address": xds_address, "trustFile": str(roots),
-                             "tokenFile": str(token), "cluster": self.plan.name}}))
-        daemon = host.daemon("fedway-probe", parts.ours("fedway-probe"), "--config", config)
-        daemon.wait_line("certificate", 20)
+        self.member = member
+        self.gateway = Gateway(lab, plan)
+        self.hello = Program(lab, plan.place, "helloworld")
+        self.sleep_host = Host(lab, f"sleep-{plan.short}", f"{plan.place}/sleep")
 
     def table_version(self):
         return self.gateway.total("fedway_gateway_table_version")
 
-    # --- workloads
-
-    def certify(self, control):
-        """Certificates of both workloads, from Fedway's CA by the tokens of their accounts."""
-        roots = control.data / "certs" / "roots.pem"
-        for host, account in ((self.hello_host, "helloworld"), (self.sleep_host, "sleep")):
-            token = self.member.token("sample", account, "istio-ca")
-            ca.issue(host, control.xds_address, roots, self.plan.name, token,
-                     f"spiffe://{DOMAIN}/ns/sample/sa/{account}")
-
-    def start_hello(self, ready=True):
-        """Starts helloworld; `ready`: its kubelet says so as well."""
-        self.hello = self.hello_host.daemon(
-            "helloworld", parts.ours("fedway"), "lab", "workload", "helloworld",
-            "--listen", f"{self.plan.hello_ip}:5000", "--answer", self.plan.version)
-        wait.until(self._listens, 10, f"{self.hello_host.name} listens")
-        if ready:
-            self.member.pod_is(ready=True)
-
-    def _listens(self):
-        self.hello.check()
-        return self.hello_host.run("ss", "-Hltn", "sport = :5000").stdout.strip()
-
-    def kill_hello(self):
-        self.hello.kill()
+    def silent(self):
+        """Within the block, nobody else hears of its gateway."""
+        return self.gateway.host.silent(INGRESS_PORT)
 
     def calls(self, count=0, **options):
         """Starts calls of sleep through the own gateway's egress door."""
-        return Calls(self.sleep_host, f"{self.plan.inner_ip}:15444", count, **options)
+        return Calls(self.sleep_host, f"{self.plan.prefix}.0.2:{EGRESS_PORT}", count, **options)
 
 
 class World:
-    """Everything, up and ready when it is made. `members`: real or embedded."""
+    """Everything, up and ready when it is made. `kind` of the members: real or embedded."""
 
-    def __init__(self, lab, members):
+    def __init__(self, lab, kind):
         self.lab = lab
-        self.members = members
-        etcd = kube.Etcd(lab, "172.30.0.2") if members == "real" else None
-        self.control = Fedwayd(lab.host("control", lab.wan, "172.30.0.5"))
-        self.sites = [Site(lab, plan, etcd) for plan in PLANS]
-        self.control.wait_ready()
-        for site in self.sites:
-            site.member.wait_ready()
-            site.member.populate()
-        self._join()
-        for site in self.sites:
-            site.start_gateway(self.control.xds_address)
-            site.certify(self.control)
-            site.start_hello()
-        for site in self.sites:
-            site.gateway.wait_ready()
-        self.wait_joined()
+        if kind == "real":
+            servers, file = members.start(lab, PLANS, CONTROL)
+            lab.up("--members", file)
+        else:
+            servers = [members.Embedded(lab, plan) for plan in PLANS]
+            lab.up()
+        self.control = Control(lab)
+        self.sites = [Site(lab, plan, server) for plan, server in zip(PLANS, servers)]
         self.wait_endpoints({site.plan.name: (1, 1) for site in self.sites})
         self.first_sent = self.resources_sent()
 
-    def _join(self):
-        """Secret, Cluster, NetworkGroup and EastWestGateway of each."""
+    def explain(self):
+        """Writes what the gateways count, for who reads the logs of a failure."""
         for site in self.sites:
-            plan = site.plan
-            put(self.control.admin,
-                objects.secret("default", plan.name, {"kubeconfig": site.member.kubeconfig()}),
-                fedwayd.group(plan.group),
-                fedwayd.cluster(plan.name, plan.group, locality=plan.locality),
-                fedwayd.gateway(plan.gateway, plan.name, plan.gateway_ip))
-        for site in self.sites:
-            self.wait_phase(site, "Ready", 60)
+            with contextlib.suppress(OSError):
+                site.gateway.dump()
 
     # --- what the control plane says
 
@@ -235,17 +174,9 @@ class World:
                 return None
             raise
 
-    @contextlib.contextmanager
     def cut(self, one, other):
-        """Within the block, what either's workloads send to the other's gateway is dropped."""
-        sides = [(one, other), (other, one)]
-        for source, target in sides:
-            source.network.refuse(f"{target.plan.gateway_ip}/32")
-        try:
-            yield
-        finally:
-            for source, _ in sides:
-                source.network.host.nft("flush chain ip lab refused\n")
+        """Within the block, the link between two clusters drops every packet."""
+        return self.lab.cut(one.plan.place, other.plan.place)
 
     # --- what somebody changes
 
