@@ -103,15 +103,26 @@ class Istiod:
         self.authority = authority
         self.host = lab.host(f"istiod-{cluster.name}", lab.wan, address)
         self._write_ca()
-        env = {"POD_NAME": "istiod-1", "POD_NAMESPACE": SYSTEM, "CLUSTER_ID": cluster.name,
-               "REVISION": "default", **ENVIRONMENT, **(environment or {})}
+        self._env = {"POD_NAME": "istiod-1", "POD_NAMESPACE": SYSTEM, "CLUSTER_ID": cluster.name,
+                     "REVISION": "default", **ENVIRONMENT, **(environment or {})}
+        self._kubeconfig = cluster.kubeconfig("istiod.kubeconfig")
+        self.daemon = None
+        self.start()
+
+    def start(self):
+        """Starts it (again)."""
         self.daemon = self.host.daemon("istiod", parts.real("istiod"), "discovery",
-                                       f"--kubeconfig={cluster.kubeconfig('istiod.kubeconfig')}",
-                                       env=env)
+                                       f"--kubeconfig={self._kubeconfig}", env=self._env)
+        return self
+
+    def use_authority(self, authority):
+        """Another intermediate CA from its next start on."""
+        self.authority = authority
+        self._write_ca()
 
     def _write_ca(self):
         folder = self.host.directory / "etc" / "cacerts"
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         root = self.authority.root().pem
         for name, text in (("ca-cert.pem", self.authority.pem),
                            ("ca-key.pem", self.authority.key_pem),

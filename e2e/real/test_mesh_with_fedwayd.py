@@ -11,7 +11,6 @@ import contextlib
 import dataclasses
 import json
 import statistics
-import threading
 import time
 
 import pytest
@@ -21,6 +20,7 @@ from lib import ca, fedwayd, istio, kube, objects, parts, tls, wait
 from lib.envoy import FedwayIngress
 from lib.fedwayd import Fedwayd, counts, is_true, phase
 from lib.gateway import FedwayGateway, control_plane
+from lib.load import Load
 from lib.mesh import CLIENT_ID, NAMESPACE, WEB_ID, WEB_IP, WEB_PORT, WEB_SNI, Mesh
 
 LATE_SNI = istio.sni("late", NAMESPACE, 80)
@@ -141,6 +141,19 @@ class Door:
     def wait(self, outcome, name=WEB_SNI):
         wait.until(lambda: self.knock(name) == outcome, 20, f"{name}: {outcome}")
 
+    # calls for a Load: by the client workload through its sidecar, and on a new connection
+
+    def by_sidecar(self):
+        status, _ = self.mesh.call("http://web/")
+        return status == 200, status
+
+    def by_new_connection(self):
+        outcome = self.knock()
+        return outcome == ANSWERED, outcome
+
+    def load(self):
+        return Load(self.by_sidecar, self.by_new_connection)
+
     @contextlib.contextmanager
     def kept(self):
         """A connection through the gateway that stays open and answers before and after."""
@@ -149,53 +162,6 @@ class Door:
             assert tls.ask(connection)[0] == 200
             yield
             assert tls.ask(connection)[0] == 200
-
-
-class Load:
-    """Within the block, calls without pause: by the client workload through its sidecar, and on
-    connections that are new each time."""
-
-    def __init__(self, gateway):
-        self.gateway = gateway
-        self.done = {self._by_sidecar: 0, self._by_new_connection: 0}
-        self.failed = []
-        self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=(call,)) for call in self.done]
-
-    def _by_sidecar(self):
-        status, _ = self.gateway.mesh.call("http://web/")
-        return status == 200, status
-
-    def _by_new_connection(self):
-        outcome = self.gateway.knock()
-        return outcome == ANSWERED, outcome
-
-    def _run(self, call):
-        while not self._over.is_set():
-            try:
-                good, seen = call()
-            except (OSError, ValueError) as error:
-                good, seen = False, error
-            if not good:
-                self.failed.append((call.__name__, repr(seen)))
-            self.done[call] += 1
-
-    def wait_calls(self, number):
-        """Waits for so many more calls of each kind."""
-        goal = {call: done + number for call, done in self.done.items()}
-        wait.until(lambda: all(self.done[call] >= goal[call] for call in goal), 60,
-                   f"{number} calls of each kind")
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        self.wait_calls(5)
-        return self
-
-    def __exit__(self, *_):
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -291,14 +257,14 @@ def test_nobody_notices_that_fedwayd_is_killed_and_comes_back(federation, gatewa
     control = federation.control
     sent = federation.sent()
     assert sent["cluster"] > 0 and sent["assignment"] > 0
-    with gateway.kept(), Load(gateway) as load:
+    with gateway.kept(), gateway.load() as load:
         control.kill()
         load.wait_calls(50)
         control.start().wait_ready()
         federation.wait_streams()
         load.wait_calls(20)
     assert not load.failed
-    print(f"{sum(load.done.values())} calls, none failed")
+    print(f"{load.total} calls, none failed")
     # what is sent again comes before what is new
     late(federation, ready=False)
     gateway.wait(tls.Outcome(gateway.kind.unusable), LATE_SNI)
