@@ -196,6 +196,35 @@ def test_routes_arrive_and_change_without_cutting_connections(plane, member, ups
     assert one.mesh()["bursts"] == 3
 
 
+def test_source_ranges_of_the_mesh_hold_for_ingress_doors(plane, member, upstream):
+    up = upstream()
+    control = plane()
+    control.serve(c1=simple(up, sourceRanges=["192.0.2.0/24"]))
+    one = member(control)
+    with connect(one.port) as stranger:
+        assert stranger.recv(1) == b""
+    assert one.closed("not_allowed", door="ingress", error="true") == 1
+    assert one.refusals()[0]["reason"] == "not_allowed"
+    assert one.call(hello.openssl(), one.ports["egress"]) == b"up\n"
+    # they are in the copy that a start without control plane reads
+    wait_for(lambda: one.copy().exists(), "the copy")
+    control.kill()
+    one.daemon.kill()
+    one.start(*FAST)
+    with connect(one.port) as stranger:
+        assert stranger.recv(1) == b""
+    control.start()
+    control.serve(c1=simple(up, sourceRanges=["192.0.2.0/24", "127.0.0.1"]))
+    wait_for(lambda: lets_in(one), "the wider ranges")
+
+
+def lets_in(one):
+    try:
+        return one.call(hello.openssl()) == b"up\n"
+    except ConnectionError:
+        return False
+
+
 def test_ten_thousand_routes_arrive_and_one_of_them_changes(plane, member, upstream):
     a, b = upstream("a"), upstream("b")
     control = plane()

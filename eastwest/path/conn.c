@@ -71,21 +71,13 @@ uint8_t ew_close_alert(enum ew_close_reason reason)
 	return reasons[reason].alert;
 }
 
-bool ew_ranges_have(const struct ew_ranges *ranges, const struct ip *ip)
+bool ew_conn_is_allowed(const struct ew_listener_config *door, const struct ew_ranges *mesh,
+                        const struct ip *client)
 {
-	for (size_t i = 0; i < ranges->n; i++) {
-		if (cidr_has(&ranges->list[i], ip))
-			return true;
-	}
-	return false;
-}
-
-bool ew_conn_is_allowed(const struct ew_listener_config *door, const struct ip *client)
-{
-	/* an ingress door without ranges is open; an egress door always has some */
-	if (door->allow.n == 0)
-		return door->door == EW_DOOR_INGRESS;
-	return ew_ranges_have(&door->allow, client);
+	if (door->door == EW_DOOR_EGRESS)
+		return ew_ranges_have(&door->allow, client);
+	return (door->allow.n == 0 || ew_ranges_have(&door->allow, client)) &&
+	       (mesh->n == 0 || ew_ranges_have(mesh, client));
 }
 
 const struct ew_route *ew_conn_route(const struct ew_table *table, enum ew_door door,

@@ -345,7 +345,7 @@ bool ew_conn_admit(struct ew_conn *conn)
 	struct ew_worker *worker = conn->door->worker;
 	const struct ip *ip = &conn->peer.ip;
 	conn->admitted = true;
-	if (!ew_conn_is_allowed(conn->door->config, ip)) {
+	if (!ew_conn_is_allowed(conn->door->config, ew_table_sources(worker->table), ip)) {
 		ew_conn_refuse(conn, EW_CLOSE_NOT_ALLOWED, 0, NULL);
 		return false;
 	}

@@ -34,6 +34,7 @@ void ew_table_unref(struct ew_table *table)
 		ew_network_unref(table->networks[i]);
 	free(table->pages);
 	free(table->first);
+	ew_ranges_fini(&table->sources);
 	free(table->networks);
 	ew_names_unref(table->names);
 	free(table);
@@ -129,6 +130,11 @@ const struct ew_network *ew_table_network_at(const struct ew_table *table, uint3
 const struct ew_names *ew_table_names(const struct ew_table *table)
 {
 	return table->names;
+}
+
+const struct ew_ranges *ew_table_sources(const struct ew_table *table)
+{
+	return &table->sources;
 }
 
 const char *ew_table_own_network(const struct ew_table *table)

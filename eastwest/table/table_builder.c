@@ -23,6 +23,7 @@ struct ew_table_builder {
 	uint64_t networks_version; /* 0: changed here */
 	uint16_t own_network;
 	uint16_t own_cluster;
+	struct ew_ranges sources;
 };
 
 static void begin_with(struct ew_table_builder *builder, const struct ew_table *old)
@@ -30,6 +31,7 @@ static void begin_with(struct ew_table_builder *builder, const struct ew_table *
 	builder->names = ew_names_ref(old->names);
 	builder->own_network = old->own_network;
 	builder->own_cluster = old->own_cluster;
+	builder->sources = ew_ranges_create(old->sources.list, old->sources.n);
 	builder->n_routes = ew_table_n_routes(old);
 	builder->n_pages = old->n_pages;
 	builder->pages = xcalloc(old->n_pages, sizeof(*builder->pages));
@@ -79,8 +81,16 @@ void ew_table_builder_destroy(struct ew_table_builder *builder)
 	free(builder->pages);
 	free(builder->own);
 	free(builder->networks);
+	ew_ranges_fini(&builder->sources);
 	ew_names_unref(builder->names);
 	free(builder);
+}
+
+void ew_table_builder_set_sources(struct ew_table_builder *builder, const struct cidr *list,
+                                  size_t n)
+{
+	ew_ranges_fini(&builder->sources);
+	builder->sources = ew_ranges_create(list, n);
 }
 
 /* --- routes ----------------------------------------------------------------------------------- */
@@ -321,6 +331,7 @@ struct ew_table *ew_table_builder_finish(struct ew_table_builder *builder)
 	table->names = builder->names;
 	table->own_network = builder->own_network;
 	table->own_cluster = builder->own_cluster;
+	table->sources = builder->sources;
 	table->n_pages = builder->n_pages;
 	table->first = count_pages(builder);
 	table->pages = builder->pages;

@@ -14,6 +14,7 @@ struct ew_table {
 	struct ew_names *names; /* shared */
 	uint16_t own_network;
 	uint16_t own_cluster;
+	struct ew_ranges sources;
 	uint32_t n_networks;
 	uint32_t n_pages;             /* a power of two */
 	struct ew_page **pages;       /* owned array, one reference each */

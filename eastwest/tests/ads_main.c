@@ -153,8 +153,9 @@ static void put_peers(struct xds_set *set, json_t *list)
 	xds_peers_fini(&peers);
 }
 
-static void fill_set(struct xds_set *set, const char *cluster, json_t *from)
+static void describe(struct xds_set *set, const char *cluster, json_t *from)
 {
+	struct cidr ranges[XDS_SOURCE_RANGES_MAX];
 	json_t *item;
 	size_t i;
 	struct xds_set_info info = {
@@ -162,10 +163,21 @@ static void fill_set(struct xds_set *set, const char *cluster, json_t *from)
 		.network = json_str_at(from, "network", "n1"),
 		.cluster = cluster,
 		.locality = "region1/zone1/",
+		.source_ranges = ranges,
 	};
+	json_array_foreach (json_object_get(from, "sourceRanges"), i, item)
+		info.n_source_ranges += cidr_parse(str_from(json_string_value(item)),
+		                                   &ranges[info.n_source_ranges]);
 	xds_set_describe(set, &info);
 	xds_set_set_complete(set, true);
-	if (info.left)
+}
+
+static void fill_set(struct xds_set *set, const char *cluster, json_t *from)
+{
+	json_t *item;
+	size_t i;
+	describe(set, cluster, from);
+	if (number_at(from, "left", 0) != 0)
 		return;
 	json_array_foreach (json_object_get(from, "routes"), i, item)
 		put_route(set, item);
@@ -200,15 +212,8 @@ static void load(struct plane *plane)
 		struct xds_set *wanted = xds_set_create();
 		struct xds_set *set = set_of(plane, cluster);
 		fill_set(wanted, cluster, from);
-		struct xds_set_info info = {
-			.left = number_at(from, "left", 0) != 0,
-			.network = json_str_at(from, "network", "n1"),
-			.cluster = cluster,
-			.locality = "region1/zone1/",
-		};
 		xds_set_replace(set, wanted);
-		xds_set_describe(set, &info);
-		xds_set_set_complete(set, true);
+		describe(set, cluster, from);
 		xds_set_unref(wanted);
 		log_info("test", "mesh cluster=%s version=%s", cluster, xds_set_version(set));
 	}

@@ -138,19 +138,37 @@ static void tells_a_dead_host_from_a_reset(void **state)
 static void asks_at_the_door(void **state)
 {
 	struct cidr range;
+	struct cidr elsewhere;
 	struct ip in;
 	struct ip out;
 	(void)state;
 	assert_true(cidr_parse(STR_LIT("10.0.0.0/16"), &range));
+	assert_true(cidr_parse(STR_LIT("192.0.2.0/24"), &elsewhere));
 	assert_true(ip_parse(STR_LIT("10.0.3.4"), &in));
 	assert_true(ip_parse(STR_LIT("10.1.3.4"), &out));
 	struct ew_listener_config open = {.door = EW_DOOR_INGRESS};
 	struct ew_listener_config shut = {.door = EW_DOOR_EGRESS};
 	struct ew_listener_config ranged = {.door = EW_DOOR_EGRESS, .allow = {&range, 1}};
-	assert_true(ew_conn_is_allowed(&open, &out));
-	assert_false(ew_conn_is_allowed(&shut, &in));
-	assert_true(ew_conn_is_allowed(&ranged, &in));
-	assert_false(ew_conn_is_allowed(&ranged, &out));
+	struct ew_listener_config both = {.door = EW_DOOR_INGRESS, .allow = {&range, 1}};
+	struct ew_ranges any = {NULL, 0};
+	struct ew_ranges mesh = {&range, 1};
+	struct ew_ranges other = {&elsewhere, 1};
+	const struct {
+		const struct ew_listener_config *door;
+		const struct ew_ranges *mesh;
+		const struct ip *client;
+		bool allowed;
+	} cases[] = {
+		{&open, &any, &out, true},    {&open, &mesh, &in, true},
+		{&open, &mesh, &out, false},  {&shut, &any, &in, false},
+		{&ranged, &any, &in, true},   {&ranged, &any, &out, false},
+		{&ranged, &other, &in, true}, /* the Snapshot is about ingress doors */
+		{&both, &any, &in, true},     {&both, &any, &out, false},
+		{&both, &mesh, &in, true},    {&both, &other, &in, false},
+	};
+	for (size_t i = 0; i < N_ELEMS(cases); i++)
+		assert_int_equal(ew_conn_is_allowed(cases[i].door, cases[i].mesh, cases[i].client),
+		                 cases[i].allowed);
 }
 
 int main(void)

@@ -264,6 +264,36 @@ static void assignments_are_held_against_the_limits_of_a_table(void **state)
 	}
 }
 
+static void source_ranges_arrive_stay_and_go(void **state)
+{
+	struct scene scene;
+	struct cidr ranges[2];
+	struct xds_set_info info = {.network = "n1", .cluster = "c1", .source_ranges = ranges};
+	(void)state;
+	scene_init(&scene);
+	assert_int_equal(ew_table_sources(scene.table)->n, 0);
+	assert_true(cidr_parse(STR_LIT("192.0.2.0/24"), &ranges[0]));
+	assert_true(cidr_parse(STR_LIT("2001:db8::/32"), &ranges[1]));
+	info.n_source_ranges = 2;
+	xds_set_describe(scene.pair.set, &info);
+	mesh_pump(&scene.pair);
+	take(&scene, false);
+	assert_int_equal(ew_table_sources(scene.table)->n, 2);
+	assert_memory_equal(ew_table_sources(scene.table)->list, ranges, sizeof(ranges));
+	/* a change of something else leaves them */
+	mesh_put_route(scene.pair.set, OTHER, true);
+	mesh_pump(&scene.pair);
+	take(&scene, false);
+	assert_non_null(find(&scene, OTHER));
+	assert_int_equal(ew_table_sources(scene.table)->n, 2);
+	info.n_source_ranges = 0;
+	xds_set_describe(scene.pair.set, &info);
+	mesh_pump(&scene.pair);
+	take(&scene, false);
+	assert_int_equal(ew_table_sources(scene.table)->n, 0);
+	scene_fini(&scene);
+}
+
 static void what_does_not_fit_is_refused_with_a_reason(void **state)
 {
 	static const struct {
@@ -318,6 +348,7 @@ int main(void)
 		cmocka_unit_test(another_network_has_another_canary),
 		cmocka_unit_test(host_names_are_told_and_looked_up),
 		cmocka_unit_test(assignments_are_held_against_the_limits_of_a_table),
+		cmocka_unit_test(source_ranges_arrive_stay_and_go),
 		cmocka_unit_test(what_does_not_fit_is_refused_with_a_reason),
 		cmocka_unit_test(a_cluster_under_another_name_is_refused),
 	};

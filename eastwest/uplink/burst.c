@@ -267,6 +267,7 @@ struct ew_burst *ew_burst_create(const struct xds_delta_client *client, bool who
 	burst->version = own_text(snapshot->version);
 	burst->network = own_text(snapshot->network);
 	burst->cluster = own_text(snapshot->cluster);
+	burst->sources = ew_ranges_create(snapshot->source_ranges, snapshot->n_source_ranges);
 	if (whole)
 		fill_whole(burst, client);
 	else
@@ -293,5 +294,6 @@ void ew_burst_destroy(struct ew_burst *burst)
 	free(burst->version);
 	free(burst->network);
 	free(burst->cluster);
+	ew_ranges_fini(&burst->sources);
 	free(burst);
 }

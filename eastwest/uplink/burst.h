@@ -37,4 +37,5 @@ struct ew_burst {
 	char *version;
 	char *network;
 	char *cluster;
+	struct ew_ranges sources; /* who may call ingress doors */
 };

@@ -21,6 +21,7 @@ struct ew_mesh {
 	char *version;
 	char *network;
 	char *cluster;
+	struct ew_ranges sources;
 };
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -54,6 +55,7 @@ void ew_mesh_destroy(struct ew_mesh *mesh)
 	free(mesh->version);
 	free(mesh->network);
 	free(mesh->cluster);
+	ew_ranges_fini(&mesh->sources);
 	free(mesh);
 }
 
@@ -92,6 +94,9 @@ void ew_mesh_take(struct ew_mesh *mesh, struct ew_burst *burst)
 	move_text(&mesh->version, &burst->version);
 	move_text(&mesh->network, &burst->network);
 	move_text(&mesh->cluster, &burst->cluster);
+	ew_ranges_fini(&mesh->sources);
+	mesh->sources = burst->sources;
+	burst->sources = (struct ew_ranges){NULL, 0};
 }
 
 size_t ew_mesh_hosts(const struct ew_mesh *mesh, struct str **ret_hosts)
@@ -325,6 +330,7 @@ struct ew_table *ew_mesh_table(const struct ew_mesh *mesh, const struct ew_mesh_
 	size_t left_out = 0;
 	left_out += !ew_table_builder_set_self(builder, str_from(mesh->network),
 	                                       str_from(mesh->cluster), err);
+	ew_table_builder_set_sources(builder, mesh->sources.list, mesh->sources.n);
 	if (old == NULL || parts->burst == NULL || parts->burst->n_networks > 0)
 		left_out += put_networks(mesh, builder, parts, old, err);
 	for (size_t i = 0; i < n; i++)

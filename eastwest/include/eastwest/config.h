@@ -30,6 +30,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "eastwest/limits.h"
+#include "eastwest/ranges.h"
 #include "eastwest/table.h"
 
 enum {
@@ -43,11 +44,6 @@ enum {
 enum ew_door {
 	EW_DOOR_INGRESS,
 	EW_DOOR_EGRESS,
-};
-
-struct ew_ranges {
-	struct cidr *list; /* owned */
-	size_t n;
 };
 
 struct ew_listener_config {

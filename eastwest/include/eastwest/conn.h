@@ -134,11 +134,10 @@ uint8_t ew_close_alert(enum ew_close_reason reason);
 
 /* --- decisions -------------------------------------------------------------------------------- */
 
-/* Is the address in one of them? */
-bool ew_ranges_have(const struct ew_ranges *ranges, const struct ip *ip);
-
-/* May this client come through this door at all? */
-bool ew_conn_is_allowed(const struct ew_listener_config *door, const struct ip *client);
+/* May this client come through this door at all? mesh: what the control plane's Snapshot says of
+ * ingress doors; empty allows everybody. Both, door and mesh, have to allow it. */
+bool ew_conn_is_allowed(const struct ew_listener_config *door, const struct ew_ranges *mesh,
+                        const struct ip *client);
 
 /* The route of a complete hello, or NULL and why it is refused. Borrowed from the table. */
 const struct ew_route *ew_conn_route(const struct ew_table *table, enum ew_door door,

@@ -25,6 +25,7 @@
 #include "base/str.h"
 #include "eastwest/health.h"
 #include "eastwest/names.h"
+#include "eastwest/ranges.h"
 
 enum {
 	EW_ROUTES_MAX = 1 << 20,
@@ -133,6 +134,9 @@ uint32_t ew_table_n_networks(const struct ew_table *table);
 const struct ew_network *ew_table_network_at(const struct ew_table *table, uint32_t i);
 /* Borrowed from the table. */
 const struct ew_names *ew_table_names(const struct ew_table *table);
+/* Who may call ingress doors, as the control plane says; empty: everybody. Borrowed from the table.
+ */
+const struct ew_ranges *ew_table_sources(const struct ew_table *table);
 /* Own network and cluster, "" when not said. */
 const char *ew_table_own_network(const struct ew_table *table);
 const char *ew_table_own_cluster(const struct ew_table *table);
@@ -197,6 +201,9 @@ void ew_table_builder_destroy(struct ew_table_builder *builder);
 MUST_CHECK
 bool ew_table_builder_set_self(struct ew_table_builder *builder, struct str network,
                                struct str cluster, struct err *err);
+/* Who may call ingress doors; copied. */
+void ew_table_builder_set_sources(struct ew_table_builder *builder, const struct cidr *list,
+                                  size_t n);
 /* Adds or replaces. ERR_INVALID, ERR_TOO_LARGE: the message names the field; the builder is as it
  * was before. */
 MUST_CHECK
