@@ -198,7 +198,7 @@ static void fill_metadata(const struct xds_endpoint *endpoint, struct endpoint_m
 	msgs->entries[0] = &msgs->entry;
 	msgs->metadata.filter_metadata = msgs->entries;
 	msgs->metadata.n_filter_metadata = 1;
-	msgs->entry.key = pbc_text(METADATA_KEY);
+	msgs->entry.key = str_lend(METADATA_KEY);
 	msgs->entry.has_value = true;
 	msgs->entry.value = pbc_bytes(str_make(msgs->meta, bytes.len));
 }

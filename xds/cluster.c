@@ -85,7 +85,7 @@ static struct xds_resource *add_metadata(const struct xds_cluster *cluster, Envo
 
 	Envoy__MetadataEntry entry = ENVOY__METADATA_ENTRY__INIT;
 	Envoy__MetadataEntry *entries[] = {&entry};
-	entry.key = pbc_text(METADATA_KEY);
+	entry.key = str_lend(METADATA_KEY);
 	entry.has_value = true;
 	entry.value = pbc_bytes(buf_str(&bytes));
 	Envoy__Metadata metadata = ENVOY__METADATA__INIT;

@@ -59,7 +59,7 @@ void client_forget_changes(struct xds_delta_client *client)
 		if (change->resource != NULL)
 			xds_resource_unref(change->resource);
 		else
-			free(pbc_text(change->name.ptr));
+			free(str_lend(change->name.ptr));
 	}
 	free(client->changes);
 	client->changes = NULL;
@@ -143,9 +143,9 @@ void xds_delta_client_start(struct xds_delta_client *client, bool with_versions)
 
 static void pack_subscription(struct xds_delta_client *client, enum xds_type type, struct buf *out)
 {
-	char *names[] = {pbc_text("*")};
+	char *names[] = {str_lend("*")};
 	Envoy__DeltaDiscoveryRequest msg = ENVOY__DELTA_DISCOVERY_REQUEST__INIT;
-	msg.type_url = pbc_text(xds_type_url(type));
+	msg.type_url = str_lend(xds_type_url(type));
 	msg.resource_names_subscribe = names;
 	msg.n_resource_names_subscribe = 1;
 	if (type == client_types[0]) {
@@ -162,7 +162,7 @@ static void pack_subscription(struct xds_delta_client *client, enum xds_type typ
 			break;
 		struct xds_resource *resource = map_value(it);
 		envoy__delta_discovery_request__version_entry__init(&entries[at]);
-		entries[at].key = pbc_text(resource->name.ptr);
+		entries[at].key = str_lend(resource->name.ptr);
 		entries[at].value = resource->version;
 		list[at] = &entries[at];
 		at++;
@@ -181,7 +181,7 @@ static void pack_answer(const struct answer *answer, struct buf *out)
 	detail.code = NACK_CODE;
 	detail.message = answer->nack;
 	Envoy__DeltaDiscoveryRequest msg = ENVOY__DELTA_DISCOVERY_REQUEST__INIT;
-	msg.type_url = pbc_text(xds_type_url(answer->type));
+	msg.type_url = str_lend(xds_type_url(answer->type));
 	msg.response_nonce = answer->nonce;
 	msg.error_detail = answer->nack != NULL ? &detail : NULL;
 	xds_message_pack(&msg.base, out);

@@ -261,7 +261,7 @@ static struct xds_resource *make_snapshot(const struct xds_delta_server *server)
 {
 	const struct xds_set *set = server->set;
 	struct xds_snapshot snapshot = {
-		.version = (char *)(uintptr_t)xds_set_version(set),
+		.version = str_lend(xds_set_version(set)),
 		.left = set->left,
 		.network = set->network,
 		.cluster = set->cluster,

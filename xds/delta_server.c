@@ -298,12 +298,12 @@ static void encode_sends(const struct delta_item *items, size_t n,
 	for (size_t i = 0; i < n; i++) {
 		struct xds_resource *resource = items[i].resource;
 		google__any__init(&anys[i]);
-		anys[i].type_url = pbc_text(xds_type_url(resource->type));
+		anys[i].type_url = str_lend(xds_type_url(resource->type));
 		anys[i].has_value = true;
 		anys[i].value = pbc_bytes(resource->bytes);
 		envoy__resource__init(&resources[i]);
 		resources[i].version = resource->version;
-		resources[i].name = pbc_text(resource->name.ptr);
+		resources[i].name = str_lend(resource->name.ptr);
 		resources[i].resource = &anys[i];
 		list[i] = &resources[i];
 	}
@@ -320,7 +320,7 @@ static void encode_removals(const struct delta_item *items, size_t n,
 {
 	char **names = xcalloc(n, sizeof(*names));
 	for (size_t i = 0; i < n; i++)
-		names[i] = pbc_text(items[i].resource->name.ptr);
+		names[i] = str_lend(items[i].resource->name.ptr);
 	msg->removed_resources = names;
 	msg->n_removed_resources = n;
 	xds_message_pack(&msg->base, out);
@@ -334,7 +334,7 @@ static void encode(struct xds_delta_server *server, const struct delta_item *ite
 	snprintf(nonce, sizeof(nonce), "%" PRIu64, ++server->nonce);
 	Envoy__DeltaDiscoveryResponse msg = ENVOY__DELTA_DISCOVERY_RESPONSE__INIT;
 	msg.system_version_info = server->burst->version;
-	msg.type_url = pbc_text(xds_type_url(items[0].type));
+	msg.type_url = str_lend(xds_type_url(items[0].type));
 	msg.nonce = nonce;
 	switch (items[0].verb) {
 	case DELTA_SEND:

@@ -25,10 +25,10 @@ void metadata_encode(const struct metadata_item *items, size_t n, struct buf *ou
 	for (size_t i = 0; i < n; i++) {
 		google__value__init(&values[i]);
 		google__struct_field__init(&fields[i]);
-		fields[i].key = pbc_text(items[i].key);
+		fields[i].key = str_lend(items[i].key);
 		fields[i].value = &values[i];
 		if (items[i].text != NULL) {
-			values[i].string_value = pbc_text(items[i].text);
+			values[i].string_value = str_lend(items[i].text);
 		} else {
 			values[i].has_bool_value = true;
 			values[i].bool_value = items[i].flag;
@@ -43,7 +43,7 @@ void metadata_encode_nested(const char *key, struct str inner, struct buf *out)
 	value.has_struct_value = true;
 	value.struct_value = pbc_bytes(inner);
 	Google__StructField field = GOOGLE__STRUCT_FIELD__INIT;
-	field.key = pbc_text(key);
+	field.key = str_lend(key);
 	field.value = &value;
 	pack(&field, 1, out);
 }

@@ -12,11 +12,6 @@
 #include "base/str.h"
 #include "xds/proto/google.pb-c.h"
 
-static inline char *pbc_text(const char *text)
-{
-	return (char *)(uintptr_t)text;
-}
-
 static inline ProtobufCBinaryData pbc_bytes(struct str s)
 {
 	return (ProtobufCBinaryData){s.len, (uint8_t *)(uintptr_t)s.ptr};

@@ -73,7 +73,7 @@ struct xds_resource *xds_snapshot_encode(const struct xds_snapshot *snapshot, st
 			continue;
 		Fedway__Xds__V1__Count *count = &counts[msg.n_held];
 		fedway__xds__v1__count__init(count);
-		count->type_url = pbc_text(xds_type_url((enum xds_type)type));
+		count->type_url = str_lend(xds_type_url((enum xds_type)type));
 		count->has_n = true;
 		count->n = snapshot->held[type];
 		list[msg.n_held++] = count;

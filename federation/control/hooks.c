@@ -74,24 +74,15 @@ static bool service_is_lost(const char *key, void *arg)
 /* --- what is told -------------------------------------------------------------------------------
  */
 
-static char *lend(const char *text)
-{
-	union {
-		const char *in;
-		char *out;
-	} u = {.in = text};
-	return u.out;
-}
-
 static void on_instance(const struct ads_instance *instance, bool connected, void *arg)
 {
 	struct control *control = arg;
 	char reporter[REPORTER_MAX];
 	struct inventory_instance seen = {
-		.cluster = lend(instance->cluster),
-		.gateway = lend(instance->gateway),
-		.name = lend(instance->instance),
-		.version = lend(instance->version),
+		.cluster = str_lend(instance->cluster),
+		.gateway = str_lend(instance->gateway),
+		.name = str_lend(instance->instance),
+		.version = str_lend(instance->version),
 		.mark = instance->mark,
 		.connected = connected,
 		.seen_ms = loop_now_ms(control->loop),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The structs of xds/ own their texts in general, but encoding only reads them, so what lives in
- * the view is lent without a copy; the casts are in one place.
+ * the view is lent without a copy.
  */
 #include "encode.h"
 
@@ -9,15 +9,6 @@
 #include "xds/assignment.h"
 #include "xds/cluster.h"
 #include "xds/network.h"
-
-static char *lend(const char *text)
-{
-	union {
-		const char *in;
-		char *out;
-	} u = {.in = text};
-	return u.out;
-}
 
 static enum xds_lb lb_of(enum lb_kind kind)
 {
@@ -40,9 +31,9 @@ struct xds_resource *encode_cluster(const struct view_route *route, struct err *
 {
 	const struct outlier *outlier = &route->policy.outlier;
 	struct xds_cluster cluster = {
-		.sni = lend(route->sni),
-		.service = lend(route->service),
-		.port_name = lend(route->port_name),
+		.sni = str_lend(route->sni),
+		.service = str_lend(route->service),
+		.port_name = str_lend(route->port_name),
 		.exposed = route->exposed,
 		.weighted = route->weighted,
 		.lb = lb_of(route->policy.lb),
@@ -65,9 +56,9 @@ static void lend_group(const struct view_group *group, struct xds_locality *to,
                        struct xds_endpoint *endpoints)
 {
 	*to = (struct xds_locality){
-		.region = lend(group->locality->region),
-		.zone = lend(group->locality->zone),
-		.subzone = lend(group->locality->subzone),
+		.region = str_lend(group->locality->region),
+		.zone = str_lend(group->locality->zone),
+		.subzone = str_lend(group->locality->subzone),
 		.priority = group->priority,
 		.weight = group->weight,
 		.endpoints = endpoints,
@@ -76,8 +67,8 @@ static void lend_group(const struct view_group *group, struct xds_locality *to,
 	for (size_t i = 0; i < group->n_endpoints; i++) {
 		const struct view_endpoint *from = &group->endpoints[i];
 		endpoints[i] = (struct xds_endpoint){
-			.network = from->remote ? lend(from->network) : NULL,
-			.cluster = lend(from->cluster),
+			.network = from->remote ? str_lend(from->network) : NULL,
+			.cluster = str_lend(from->cluster),
 			.addr = {.ip = from->ip, .port = from->port},
 			.weight = from->weight,
 			.healthy = from->ready,
@@ -98,7 +89,7 @@ struct xds_resource *encode_assignment(const struct view_route *route, struct er
 		used += route->groups[i].n_endpoints;
 	}
 	struct xds_assignment assignment = {
-		.sni = lend(route->sni),
+		.sni = str_lend(route->sni),
 		.weighted_health = true,
 		.localities = localities,
 		.n_localities = route->n_groups,
@@ -118,16 +109,16 @@ struct xds_resource *encode_network(const struct mesh_network *network, struct e
 	for (size_t i = 0; i < network->n_gateways; i++) {
 		const struct mesh_gateway *from = &network->gateways[i];
 		gateways[n++] = (struct xds_gateway){
-			.name = lend(from->name),
-			.cluster = lend(from->cluster),
-			.address = lend(from->address),
+			.name = str_lend(from->name),
+			.cluster = str_lend(from->cluster),
+			.address = str_lend(from->address),
 			.port = from->port,
 			.weight = from->weight > 0 ? from->weight : 1,
 			.mark = from->mark,
 		};
 	}
 	struct xds_network encoded = {
-		.name = lend(network->name), .gateways = gateways, .n_gateways = n};
+		.name = str_lend(network->name), .gateways = gateways, .n_gateways = n};
 	struct xds_resource *resource = xds_network_encode(&encoded, err);
 	free(gateways);
 	return resource;
@@ -137,7 +128,7 @@ struct xds_resource *encode_peers(const struct view *view, struct err *err)
 {
 	char **clusters = xcalloc(view->n_peers + 1, sizeof(*clusters));
 	for (size_t i = 0; i < view->n_peers; i++)
-		clusters[i] = lend(view->peers[i]);
+		clusters[i] = str_lend(view->peers[i]);
 	struct xds_peers peers = {.clusters = clusters, .n_clusters = view->n_peers};
 	struct xds_resource *resource = xds_peers_encode(&peers, err);
 	free(clusters);

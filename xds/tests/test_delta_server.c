@@ -142,7 +142,7 @@ static bool ask(struct envoy *envoy, const struct ask *ask, struct err *err)
 	snprintf(names, sizeof(names), "%s", ask->names != NULL ? ask->names : "");
 	snprintf(leave, sizeof(leave), "%s", ask->leave != NULL ? ask->leave : "");
 	snprintf(versions, sizeof(versions), "%s", ask->versions != NULL ? ask->versions : "");
-	msg.type_url = pbc_text(xds_type_url(ask->type));
+	msg.type_url = str_lend(xds_type_url(ask->type));
 	msg.resource_names_subscribe = name_list;
 	msg.n_resource_names_subscribe = split(names, name_list);
 	msg.resource_names_unsubscribe = leave_list;
@@ -158,8 +158,8 @@ static bool ask(struct envoy *envoy, const struct ask *ask, struct err *err)
 	msg.has_node = !ask->without_node;
 	msg.node = pbc_bytes(STR_LIT("\x0a\x01"
 	                             "e"));
-	msg.response_nonce = pbc_text(ask->nonce);
-	status.message = pbc_text(ask->error);
+	msg.response_nonce = str_lend(ask->nonce);
+	status.message = str_lend(ask->error);
 	msg.error_detail = ask->error != NULL ? &status : NULL;
 	struct buf bytes CLEANUP(buf_fini) = {0};
 	buf_init(&bytes, 1 << 20);

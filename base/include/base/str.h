@@ -43,6 +43,12 @@ static inline bool str_is(struct str a, const char *text)
 	return str_eq(a, str_from(text));
 }
 
+/* For structs that own their texts in general, when one is filled only to be read. */
+static inline char *str_lend(const char *text)
+{
+	return (char *)(uintptr_t)text;
+}
+
 /* memcmp order, a prefix first. */
 int str_cmp(struct str a, struct str b);
 bool str_starts_with(struct str s, struct str prefix);
