@@ -1,0 +1,3 @@
+module fedway.io/gotls
+
+go 1.26.0
