@@ -69,8 +69,10 @@ void ew_conn_close(struct ew_conn *conn, enum ew_close_reason reason)
 	if (conn->state != EW_CONN_CLOSING)
 		metrics_add(stats_of(conn)->ends[door][reason], 1);
 	/* one that never had an answer is counted here for the first time */
-	if (conn->series != NULL && conn->state == EW_CONN_ANSWER)
+	if (conn->series != NULL && conn->state == EW_CONN_ANSWER) {
 		metrics_add(conn->series->opened, 1);
+		ew_route_on_opened(conn->dialing->route);
+	}
 	if (conn->series != NULL)
 		metrics_add(conn->series->closed, 1);
 	ew_conn_move(&conn->state, EW_CONN_CLOSED);
@@ -79,6 +81,7 @@ void ew_conn_close(struct ew_conn *conn, enum ew_close_reason reason)
 	ew_flow_fini(&conn->up, &worker->pipes);
 	ew_flow_fini(&conn->down, &worker->pipes);
 	ew_conn_drop_dialing(conn);
+	ew_seat_release(&conn->seat);
 	ew_wheel_remove(&worker->wheel, &conn->timer);
 	list_remove(&conn->again_link);
 	metrics_add(stats_of(conn)->active[door], -1);

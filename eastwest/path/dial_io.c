@@ -34,7 +34,7 @@ static uint16_t cluster_of(const struct ew_dialing *dialing)
 	return EW_NAME_NONE;
 }
 
-static struct ew_ask ask_of(const struct ew_conn *conn)
+static struct ew_ask ask_of(struct ew_conn *conn)
 {
 	const struct ew_dialing *dialing = conn->dialing;
 	struct ew_ask ask = {
@@ -42,6 +42,9 @@ static struct ew_ask ask_of(const struct ew_conn *conn)
 		.route = dialing->route,
 		.generation = ew_health_generation(conn->door->worker->setup->registry),
 		.scope = EW_SCOPE_EGRESS,
+		.source = &conn->peer.ip,
+		.now_ms = conn->door->worker->now_ms,
+		.seat = &conn->seat,
 	};
 	if (dialing->marked) {
 		ask.scope = EW_SCOPE_MARKED;
@@ -63,18 +66,22 @@ static void count_failure(const struct ew_conn *conn, enum ew_close_reason reaso
 	                &series);
 	metrics_add(series.opened, 1);
 	metrics_add(series.closed, 1);
+	ew_route_on_lost(route);
 }
 
 static void fail(struct ew_conn *conn, enum ew_close_reason reason)
 {
 	conn->series = NULL;
 	count_failure(conn, reason);
+	ew_seat_release(&conn->seat);
 	ew_conn_refuse(conn, reason, ew_close_alert(reason), NULL);
 }
 
 static void on_none_left(struct ew_conn *conn)
 {
-	if (conn->dialing->tries.n > 0)
+	if (conn->dialing->tries.full)
+		fail(conn, EW_CLOSE_ROUTE_FULL);
+	else if (conn->dialing->tries.n > 0)
 		fail(conn, EW_CLOSE_CONNECT_FAILED);
 	else
 		fail(conn, conn->dialing->marked ? EW_CLOSE_NO_OWN_ENDPOINT : EW_CLOSE_NO_ENDPOINT);
@@ -145,12 +152,23 @@ static void begin_attempt(struct ew_conn *conn)
 	dialing->mark_len = (uint8_t)make_mark(dialing, mark);
 }
 
+/* The present attempt came to nothing. */
+static void note_failure(const struct ew_conn *conn)
+{
+	const struct ew_dialing *dialing = conn->dialing;
+	const struct ew_worker *worker = conn->door->worker;
+	if (dialing->tries.n > 0 &&
+	    ew_route_on_failed(dialing->route, &dialing->choice, worker->now_ms))
+		metrics_add(worker->setup->stats->ejections, 1);
+}
+
 static void dial_next(struct ew_conn *conn)
 {
 	struct ew_worker *worker = conn->door->worker;
 	struct ew_dialing *dialing = conn->dialing;
 	struct ew_use *use = ew_worker_use(worker, dialing->route);
 	struct ew_ask ask = ask_of(conn);
+	note_failure(conn);
 	ew_side_close(&conn->upstream);
 	conn->series = NULL;
 	while (ew_balance_choose(&use->balance, &ask, &dialing->tries, &dialing->choice)) {
@@ -166,6 +184,7 @@ static void dial_next(struct ew_conn *conn)
 			fail(conn, EW_CLOSE_NO_DESCRIPTOR);
 			return;
 		case DIAL_REFUSED:
+			note_failure(conn);
 			break;
 		}
 	}
@@ -230,6 +249,9 @@ static void on_hello_out(struct ew_conn *conn)
 {
 	struct ew_dialing *dialing = conn->dialing;
 	struct ew_worker *worker = conn->door->worker;
+	/* of a gateway only its answer says that the endpoint can be reached */
+	if (dialing->choice.gateway == NULL)
+		ew_route_on_connected(dialing->route, &dialing->choice, worker->now_ms);
 	conn->series = ew_worker_series(worker, dialing);
 	conn->active_ms = worker->now_ms;
 	ew_conn_move(&conn->state, EW_CONN_ANSWER);
@@ -252,6 +274,9 @@ static bool may_try_again(const struct ew_conn *conn)
 static void begin_relay(struct ew_conn *conn)
 {
 	struct ew_dialing *dialing = conn->dialing;
+	if (dialing->choice.gateway != NULL)
+		ew_route_on_connected(dialing->route, &dialing->choice, conn->door->worker->now_ms);
+	ew_route_on_opened(dialing->route);
 	metrics_add(conn->series->opened, 1);
 	metrics_add(conn->series->received, dialing->len - dialing->skip);
 	ew_conn_move(&conn->state, EW_CONN_RELAY);

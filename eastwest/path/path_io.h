@@ -128,6 +128,7 @@ struct ew_conn {
 	uint32_t idle_ms;           /* from the hello's being out on */
 	struct ew_dialing *dialing; /* owned; NULL from the first answer on */
 	const struct ew_series *series;
+	struct ew_seat seat;
 	struct addr peer;
 	bool admitted; /* its source may connect */
 	bool guarded;  /* asks whether its peers live */

@@ -81,6 +81,9 @@ static void create_own(struct ew_stats *stats)
 	static const char *const version = FEDWAY_VERSION;
 	stats->retries = single(stats, METRICS_COUNTER, "fedway_gateway_retries_total",
 	                        "Connects that were tried again on another endpoint.");
+	stats->ejections =
+		single(stats, METRICS_COUNTER, "fedway_gateway_ejections_total",
+	               "Addresses that were left out of a route for a while, as connects failed.");
 	stats->accept_pauses =
 		single(stats, METRICS_COUNTER, "fedway_gateway_accept_pauses_total",
 	               "Times that accepting was paused, as no file descriptor was left.");

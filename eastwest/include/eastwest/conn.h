@@ -97,6 +97,8 @@ enum {
 	  "another gateway asks for an endpoint of this network, and none is usable")              \
 	X(EW_CLOSE_CONNECT_FAILED, "connect_failed", true, EW_ALERT_INTERNAL_ERROR, "UF,URX",      \
 	  "every endpoint that was tried refused, timed out or closed before its first byte")      \
+	X(EW_CLOSE_ROUTE_FULL, "max_connections", true, EW_ALERT_INTERNAL_ERROR, "UO",             \
+	  "the service has as many connections as its maxConnections allows")                      \
 	X(EW_CLOSE_NO_DESCRIPTOR, "no_descriptor", true, EW_ALERT_INTERNAL_ERROR, "UO",            \
 	  "the process has no file descriptor left")                                               \
 	X(EW_CLOSE_TOO_MANY, "too_many_connections", true, 0, "UO",                                \
