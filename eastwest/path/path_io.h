@@ -197,6 +197,11 @@ void ew_dial_on_timeout(struct ew_conn *conn);
 
 /* --- worker_io.c ------------------------------------------------------------------------------ */
 
+/* What the worker's thread does; tests do it themselves: opens the doors, then turn after turn, of
+ * which each waits for events no longer than most_ms (-1: as long as it takes). */
+void ew_worker_open(struct ew_worker *worker);
+void ew_worker_turn(struct ew_worker *worker, int most_ms);
+
 struct ew_use *ew_worker_use(struct ew_worker *worker, const struct ew_route *route);
 /* Of the destination that was chosen. */
 const struct ew_series *ew_worker_series(struct ew_worker *worker,

@@ -162,10 +162,13 @@ static void free_closed(struct ew_worker *worker)
 	}
 }
 
-static void run_turn(struct ew_worker *worker)
+void ew_worker_turn(struct ew_worker *worker, int most_ms)
 {
 	struct epoll_event events[EW_EVENTS_MAX];
-	int n = epoll_wait(worker->poll_fd, events, EW_EVENTS_MAX, wait_ms(worker));
+	int ms = wait_ms(worker);
+	if (most_ms >= 0 && (ms < 0 || ms > most_ms))
+		ms = most_ms;
+	int n = epoll_wait(worker->poll_fd, events, EW_EVENTS_MAX, ms);
 	worker->now_ms = clock_now_ms();
 	worker->n_turns++;
 	for (int i = 0; i < n; i++) {
@@ -314,13 +317,18 @@ struct ew_worker *ew_worker_create(const struct ew_worker_setup *setup, uint32_t
 	return worker;
 }
 
+void ew_worker_open(struct ew_worker *worker)
+{
+	for (size_t i = 0; i < worker->n_doors; i++)
+		ew_door_start(&worker->doors[i]);
+}
+
 static void *run(void *arg)
 {
 	struct ew_worker *worker = arg;
-	for (size_t i = 0; i < worker->n_doors; i++)
-		ew_door_start(&worker->doors[i]);
+	ew_worker_open(worker);
 	while (!worker->stopping)
-		run_turn(worker);
+		ew_worker_turn(worker, -1);
 	return NULL;
 }
 
