@@ -8,8 +8,10 @@ stand in order and share their mesh.
 """
 
 import json
+import subprocess
 
 import pytest
+import yaml
 
 from lib import http, istio, objects, parts, pki, tls, wait
 from lib.envoy import StockGateway
@@ -19,6 +21,7 @@ from lib.mesh import GATEWAY_LABELS, NAMESPACE, PRIVATE_SNI, WEB_ID, WEB_IP, WEB
 
 NAME = "eastwest"
 ACCOUNT = f"fedway-gateway-{NAME}"
+POD = f"{ACCOUNT}-1"
 OURS, STOCK = "172.30.0.31", "172.30.0.30"
 INSIDE = "10.12.0.31"
 ANSWERED = tls.Outcome(None, WEB_ID)
@@ -26,35 +29,47 @@ NOBODY_SNI = istio.sni("nobody", NAMESPACE, 80)
 LATE_SNI = istio.sni("late", NAMESPACE, 80)
 
 
+def chart():
+    """What the chart renders for this mesh: {kind: object}."""
+    done = subprocess.run(
+        [parts.real("helm"), "template", NAME, parts.ROOT / "helm" / "fedway-gateway", "-n",
+         istio.SYSTEM, "--set", "controlPlane.type=istiod,cluster=c2,istiod.network=n2",
+         "--set", "service.create=false,istiod.labels.app=istio-eastwestgateway"],
+        capture_output=True, text=True, check=True)
+    return {doc["kind"]: doc for doc in yaml.safe_load_all(done.stdout) if doc}
+
+
 class AdoptedGateway(FedwayGateway):
-    """Ours, as the chart runs it with controlPlane.type istiod: the files are those that a Pod has
-    mounted."""
+    """Ours, as the chart runs it with controlPlane.type istiod: its configuration, and the Pod with
+    its labels; the files are those that a Pod has mounted."""
 
     def __init__(self, host, mesh):
         self.mesh = mesh
         self.roots, self.token = host.directory / "root-cert.pem", host.directory / "istio-token"
         self.socket = host.directory / "gateway.sock"
-        mesh.c2.admin.apply(objects.service_account(istio.SYSTEM, ACCOUNT))
+        rendered = chart()
+        labels = rendered["Deployment"]["spec"]["template"]["metadata"]["labels"]
+        mesh.c2.admin.apply(rendered["ServiceAccount"], objects.pod(
+            istio.SYSTEM, POD, INSIDE, labels, ACCOUNT, "node-2"))
         host.names({istio.SERVER_NAME: mesh.istiod2.address})
         self.trust(mesh.istiod2.root)
         self.write_token()
-        super().__init__(host, network="n2", admin={"path": str(self.socket)}, controlPlane={
-            "type": "istiod", "address": f"{istio.SERVER_NAME}:15012", "cluster": "c2",
-            "name": NAME, "trustFile": str(self.roots), "tokenFile": str(self.token),
-            "istiod": {"namespace": istio.SYSTEM, "serviceAccount": ACCOUNT,
-                       "labels": GATEWAY_LABELS}})
+        config = yaml.safe_load(rendered["ConfigMap"]["data"]["gateway.yaml"])
+        super().__init__(host, network=config["network"], admin={"path": str(self.socket)},
+                         controlPlane={**config["controlPlane"], "trustFile": str(self.roots),
+                                       "tokenFile": str(self.token)})
 
     def trust(self, *roots):
         self.roots.write_text("".join(roots))
 
     def write_token(self):
-        self.token.write_text(self.mesh.c2.token(istio.SYSTEM, ACCOUNT, "istio-ca"))
+        self.token.write_text(self.mesh.c2.token(istio.SYSTEM, ACCOUNT, "istio-ca", POD))
 
     def start(self):
         self.daemon = self.host.daemon(
             "fedway-gateway", parts.ours("fedway-gateway"), "--config", self.file,
             "--drain-delay", "1s", "--drain-timeout", "20s",
-            env={"POD_NAME": f"{NAME}-1", "INSTANCE_IP": INSIDE})
+            env={"POD_NAME": POD, "INSTANCE_IP": INSIDE})
         return self
 
     def status(self):
@@ -194,6 +209,16 @@ def test_what_a_gateway_object_exposes_is_followed(adoption):
         adoption.wait_knock(PRIVATE_SNI, is_refused)
         assert tls.ask(kept)[0] == 200
     assert adoption.knock(adoption.ours) == ANSWERED
+
+
+def test_a_gateway_that_nothing_selects_says_so(adoption):
+    seen = adoption.ours.daemon.lines_so_far()
+    adoption.mesh.c2.admin.delete(objects.passthrough_gateway(
+        istio.SYSTEM, "cross-network-gateway", [], {}))
+    adoption.ours.daemon.wait_line("nothing is exposed", 20, after=seen)
+    assert is_refused(adoption.knock(adoption.ours))
+    adoption.expose("web")
+    adoption.wait_knock(WEB_SNI, lambda outcome: outcome == ANSWERED)
 
 
 def test_a_service_that_comes_and_goes_is_followed(adoption):

@@ -40,11 +40,9 @@ struct ew_istiod_link {
 	struct loop_timer save;
 	int64_t retry_ms;
 	int64_t save_not_before_ms;
-	size_t told_refused; /* last said in the log */
-	size_t told_left_out;
-	size_t told_unresolved;
 	bool pumping;
-	char trouble[ERR_MSG_MAX]; /* last said in the log */
+	struct ew_istiod_stats told; /* last said in the log */
+	char trouble[ERR_MSG_MAX];   /* so, too */
 };
 
 /* --- disk copy -------------------------------------------------------------------------------- */
@@ -99,22 +97,23 @@ static void tell_stream(struct ew_istiod_link *link, bool up, const struct err *
 	link->events->on_stream(up, 0, up ? "" : why->msg, link->arg);
 }
 
-/* Names that are asked for but not routed, when their number is another. */
-static void tell_left_out(struct ew_istiod_link *link)
+/* What an operator would look for, when it is not as before. */
+static void tell_stats(struct ew_istiod_link *link)
 {
-	struct ew_istiod_stats stats;
-	ew_istiod_stats(link->istiod, &stats);
-	if (stats.refused == link->told_refused && stats.left_out == link->told_left_out &&
-	    stats.unresolved == link->told_unresolved)
-		return;
-	link->told_refused = stats.refused;
-	link->told_left_out = stats.left_out;
-	link->told_unresolved = stats.unresolved;
-	log_warn("eastwest",
-	         "not routed: %zu resources that are bad, %zu filter chains that cannot be kept, "
-	         "%zu clusters behind DNS%s%s",
-	         stats.refused, stats.left_out, stats.unresolved,
-	         stats.why[0] != '\0' ? "; the last: " : "", stats.why);
+	struct ew_istiod_stats now;
+	const struct ew_istiod_stats *told = &link->told;
+	ew_istiod_stats(link->istiod, &now);
+	if (now.exposed == 0 && told->exposed != 0)
+		log_warn("eastwest", "nothing is exposed: no Gateway of mode AUTO_PASSTHROUGH on "
+		                     "the port of our door selects our labels");
+	if (now.refused != told->refused || now.left_out != told->left_out ||
+	    now.unresolved != told->unresolved)
+		log_warn("eastwest",
+		         "not routed: %zu resources that are bad, %zu filter chains that cannot "
+		         "be kept, %zu clusters behind DNS%s%s",
+		         now.refused, now.left_out, now.unresolved,
+		         now.why[0] != '\0' ? "; the last: " : "", now.why);
+	link->told = now;
 }
 
 static void put_in_force(struct ew_istiod_link *link)
@@ -171,7 +170,8 @@ static void on_message(struct grpc_stream *stream, struct str message, void *arg
 	}
 	link->retry_ms = RETRY_MIN_MS;
 	put_in_force(link);
-	tell_left_out(link);
+	if (ew_istiod_is_complete(link->istiod))
+		tell_stats(link);
 	pump(link);
 }
 
@@ -309,6 +309,7 @@ struct ew_istiod_link *ew_istiod_link_create(struct loop *loop, const struct ew_
 	link->arg = arg;
 	link->dir = ew_istiod_dir(config);
 	link->retry_ms = RETRY_MIN_MS;
+	link->told.exposed = 1; /* so that none is news */
 	buf_init(&link->unsent, EW_ISTIOD_REQUEST_MAX);
 	loop_timer_init(&link->again, loop, on_again, link);
 	loop_timer_init(&link->save, loop, on_save, link);
