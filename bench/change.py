@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Part `change` of bench/run: from a change in a member cluster to its first use in another network.
+"""Part `change` of bench/run: from a change in a member to its first use in another network.
 
          172.30.0.0/16 (wan)
   control .5      member APIs .11 .12      gateways .31 .32      bench .50

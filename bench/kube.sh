@@ -30,7 +30,8 @@ kube_identities() {
 kube_words() {
 	local at=$TMP/kube
 	KUBE=("$PARTS/kube-apiserver" --etcd-servers=http://127.0.0.1:16379 --etcd-prefix="/$1"
-		--bind-address=127.0.0.1 --advertise-address=192.0.2.1 --secure-port="${KUBE_API#*:}" --cert-dir="$at"
+		--bind-address=127.0.0.1 --secure-port="${KUBE_API#*:}" --cert-dir="$at"
+		--advertise-address=192.0.2.1 # nobody asks for it; one on loopback is refused
 		--tls-cert-file="$at/serving.crt" --tls-private-key-file="$at/serving.key"
 		--client-ca-file="$at/ca.crt" --authorization-mode=RBAC
 		--service-account-issuer=https://kubernetes.default.svc

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# Lines of KEY=VALUE words of bench-api -> one row a kind of work: medians of peers fedwayd and kube,
-# and the ratio inside a block. With stats.awk.
+# Lines of KEY=VALUE words of bench-api -> one row a kind of work: medians of peers fedwayd and
+# kube, and their ratio inside a block. With stats.awk.
 
 # The median of what `key` was, over all calm blocks.
 function median(work, peer, key,   b, n, l, s) {
