@@ -4,6 +4,7 @@ recorded, and everybody else is served."""
 
 import contextlib
 import os
+import re
 import resource
 import socket
 import threading
@@ -183,3 +184,43 @@ def test_an_idle_connection_is_closed_when_its_route_says(gateway, upstream):
         assert other.recv(1) == b""
         assert kept.recv(1) == b""
     assert one.closed("idle") == 2
+
+
+# --- workers ------------------------------------------------------------------------------------
+
+def sockets_by_thread(pid, port):
+    """How many established connections each worker has accepted, by its own poll set."""
+    counts = []
+    inodes = established(port)
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        watched = watched_by(pid, fd)
+        if watched:
+            counts.append(len(inodes & watched))
+    return [count for count in counts if count]
+
+
+def established(port):
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        rows = [line.split() for line in table][1:]
+    return {int(row[9]) for row in rows
+            if row[3] == "01" and row[1].endswith(f":{port:04X}")}
+
+
+def watched_by(pid, fd):
+    """Inodes of what a poll set watches; nothing for other descriptors."""
+    try:
+        with open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii") as info:
+            return {int(match, 16) for match in re.findall(r"ino:([0-9a-f]+)", info.read())}
+    except FileNotFoundError:
+        return set()
+
+
+def test_workers_share_long_connections_evenly(gateway, upstream):
+    one = gateway(workers=2, routes=routed(upstream()))
+    with contextlib.ExitStack() as stack:
+        for _ in range(1000):
+            stack.enter_context(connect(one.port)).sendall(HALF)
+        wait_for(lambda: one.total("fedway_gateway_active_connections") == 1000, "all of them")
+        shares = sockets_by_thread(one.daemon.pid, one.port)
+    assert len(shares) == 2 and sum(shares) == 1000
+    assert max(shares) <= 1.2 * 500, shares

@@ -4,8 +4,6 @@
  * in struct ew_side, and a system call is made only when that says it can succeed.
  */
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/macros.h"
+#include "base/net.h"
 #include "path/path_io.h"
 
 /* --- end -------------------------------------------------------------------------------------- */
@@ -124,21 +123,13 @@ void ew_conn_set_deadline(struct ew_conn *conn, uint32_t in_ms)
 }
 
 /* A host that is gone sends nothing, so the kernel has to ask. */
-static void guard(const struct ew_side *side)
+static void guard(struct ew_conn *conn)
 {
-	static const struct {
-		int level;
-		int name;
-		int value;
-	} options[] = {
-		{SOL_SOCKET, SO_KEEPALIVE, 1},
-		{IPPROTO_TCP, TCP_KEEPIDLE, EW_KEEPALIVE_IDLE_S},
-		{IPPROTO_TCP, TCP_KEEPINTVL, EW_KEEPALIVE_INTERVAL_S},
-		{IPPROTO_TCP, TCP_USER_TIMEOUT, EW_DEAD_PEER_MS},
-	};
-	for (size_t i = 0; i < N_ELEMS(options); i++)
-		setsockopt(side->fd, options[i].level, options[i].name, &options[i].value,
-		           sizeof(options[i].value));
+	const int fds[] = {conn->client.fd, conn->upstream.fd};
+	for (size_t i = 0; i < N_ELEMS(fds); i++)
+		net_set_keepalive(fds[i], EW_KEEPALIVE_IDLE_S, EW_KEEPALIVE_INTERVAL_S,
+		                  EW_DEAD_PEER_MS);
+	conn->guarded = true;
 }
 
 static void on_idle_deadline(struct ew_conn *conn)
@@ -147,11 +138,8 @@ static void on_idle_deadline(struct ew_conn *conn)
 	/* the wheel is not touched by every byte: what it says is the earliest that can be */
 	int64_t idle_until = conn->active_ms + conn->idle_ms;
 	/* not at once: most connections are over before, and each call costs */
-	if (!conn->guarded) {
-		guard(&conn->client);
-		guard(&conn->upstream);
-		conn->guarded = true;
-	}
+	if (!conn->guarded)
+		guard(conn);
 	if (worker->now_ms < idle_until)
 		ew_worker_watch(worker, &conn->timer, idle_until);
 	else
