@@ -241,7 +241,8 @@ static enum ew_hello_result read_message(struct cursor *c, struct ew_hello *hell
 	size_t outer;
 	if (!take_number(c, 2, &version))
 		return bad(hello, EW_ALERT_DECODE_ERROR, "the hello is too short");
-	if (version >> 8 != 3 || version < VERSION_TLS_1_0)
+	/* a larger one is for the server to answer with what it knows: RFC 5246 E.1 */
+	if (version < VERSION_TLS_1_0)
 		return bad(hello, EW_ALERT_PROTOCOL_VERSION, "the client's version is not TLS");
 	if (c->left < RANDOM_LEN)
 		return bad(hello, EW_ALERT_DECODE_ERROR, "the hello is too short");
@@ -258,7 +259,8 @@ static enum ew_hello_result read_message(struct cursor *c, struct ew_hello *hell
 	return read_extensions(c, hello);
 }
 
-/* Judges the header of the record at reader->pos as far as it is there. */
+/* Judges the header of the record at reader->pos as far as it is there. Any minor version is good:
+ * RFC 5246 E.1, RFC 8446 5.1. */
 static enum ew_hello_result check_record(const uint8_t *head, size_t len, bool first,
                                          struct ew_hello *hello)
 {
@@ -269,8 +271,6 @@ static enum ew_hello_result check_record(const uint8_t *head, size_t len, bool f
 	if (len >= 2 && head[1] != 3)
 		return first ? EW_HELLO_NOT_TLS
 		             : bad(hello, EW_ALERT_DECODE_ERROR, "a record's version is not TLS");
-	if (len >= 3 && head[2] > 4)
-		return bad(hello, EW_ALERT_PROTOCOL_VERSION, "the record's version is not TLS");
 	if (len < RECORD_HEADER)
 		return EW_HELLO_MORE;
 	size_t n = (size_t)head[3] << 8 | head[4];

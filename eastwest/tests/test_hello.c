@@ -162,7 +162,7 @@ static void tells_other_protocols_by_their_first_bytes(void **state)
 		{"\x80\x2e\x01", 3, EW_HELLO_NOT_TLS, 0},         /* SSL 2 */
 		{"\x15\x03\x03\x00\x02", 5, EW_HELLO_NOT_TLS, 0}, /* an alert */
 		{"\x16\x02\x00", 3, EW_HELLO_NOT_TLS, 0},
-		{"\x16\x03\x05", 3, EW_HELLO_BAD, 70},
+		{"\x16\x03\xff", 3, EW_HELLO_MORE, 0},
 		{"\x16\x03\x04", 3, EW_HELLO_MORE, 0},
 		{"\x16\x03\x00", 3, EW_HELLO_MORE, 0},
 		{"\x16", 1, EW_HELLO_MORE, 0},
@@ -214,6 +214,23 @@ static void says_the_alert_that_fits_a_malformed_message(void **state)
 		assert_int_equal(hello.alert, cases[i].alert);
 		assert_non_null(hello.why);
 	}
+}
+
+/* RFC 5246 E.1: a server answers newer ones with the newest that it knows. */
+static void leaves_newer_versions_to_the_server(void **state)
+{
+	struct hello_bytes extensions = {.len = 0};
+	struct hello_bytes message = {.len = 0};
+	struct hello_bytes bytes = {.len = 0};
+	struct ew_hello hello;
+	(void)state;
+	put_sni(&extensions, NAME, strlen(NAME));
+	put_message(&message, &extensions);
+	message.data[4] = 0x7f;
+	put_records(&bytes, &message, 16384);
+	bytes.data[2] = 0x7f;
+	assert_int_equal(read_all(&bytes, &hello), EW_HELLO_DONE);
+	assert_string_equal(hello.sni, NAME);
 }
 
 static void judges_the_server_name(void **state)
@@ -351,6 +368,7 @@ int main(void)
 		cmocka_unit_test(refuses_larger_hellos),
 		cmocka_unit_test(tells_other_protocols_by_their_first_bytes),
 		cmocka_unit_test(says_the_alert_that_fits_a_malformed_message),
+		cmocka_unit_test(leaves_newer_versions_to_the_server),
 		cmocka_unit_test(judges_the_server_name),
 		cmocka_unit_test(refuses_what_stands_twice_or_in_the_wrong_place),
 		cmocka_unit_test(refuses_lists_that_do_not_add_up),
