@@ -63,5 +63,8 @@ MUST_CHECK
 bool remote_follow(struct remote *remote, const struct kube_ref *ref, int64_t timeout_ms,
                    remote_seen_cb cb, void *arg, struct err *err);
 
+/* Does nothing for this long. */
+void remote_pause(struct remote *remote, int64_t ms);
+
 /* Prints the error; EXIT_UNREACHABLE when there was no answer, else as cli_fail. */
 int remote_fail(const struct err *err);

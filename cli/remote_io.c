@@ -294,6 +294,24 @@ json_t *remote_post(struct remote *remote, const char *path, const json_t *obj, 
 	return exchange(remote, "POST", path, obj, err);
 }
 
+static void on_pause_over(void *arg)
+{
+	struct remote *remote = arg;
+	remote->done = true;
+	loop_stop(remote->loop);
+}
+
+void remote_pause(struct remote *remote, int64_t ms)
+{
+	struct loop_timer timer;
+	loop_timer_init(&timer, remote->loop, on_pause_over, remote);
+	loop_timer_set(&timer, ms);
+	while (!remote->done)
+		loop_run(remote->loop);
+	remote->done = false;
+	loop_timer_fini(&timer);
+}
+
 int remote_fail(const struct err *err)
 {
 	int status = cli_fail(err);

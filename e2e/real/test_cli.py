@@ -326,6 +326,27 @@ def test_status_is_healthy_until_something_is_wrong(scene):
     scene.fedway("status", check=DONE)
 
 
+def test_status_waits_until_all_is_well_and_shows_what_changes(scene):
+    control = scene.control
+    watching = control.host.daemon(
+        "status", parts.ours("fedway"), "status", "-w", "-o", "json", "--kubeconfig",
+        control.data / "admin.kubeconfig")
+    assert json.loads(watching.wait_line("ADDED").string)["object"]["errors"] == 0
+    secret = objects.secret("default", "broken", {"kubeconfig": "{{{"})
+    control.apply(secret, fedwayd.cluster(
+        "broken", "net-one", annotations={"fedway.io/drain-seconds": "0"}))
+    wait.until(lambda: scene.fedway("status").returncode == FOUND, 20, "an error is seen")
+    result = scene.fedway("status", "--wait", "--timeout", "1s", check=TIMEOUT)
+    assert "still errors" in result.stderr and "DEGRADED" in result.stdout
+    assert json.loads(watching.wait_line("MODIFIED").string)["object"]["errors"] == 1
+    waiting = control.host.daemon(
+        "waiting", parts.ours("fedway"), "status", "--wait", "--timeout", "60s", "--kubeconfig",
+        control.data / "admin.kubeconfig")
+    control.kubectl("delete", "fcl/broken", "secret/broken", "--timeout=20s")
+    assert waiting.wait_line("HEALTHY") and waiting.wait() == DONE
+    watching.stop()
+
+
 def test_a_matrix_without_probes_has_no_results_and_no_failures(scene):
     matrix = scene.document("connectivity", "matrix")
     assert {cell["state"] for cell in matrix["cells"]} <= {"NoResult", "NotExpected"}
