@@ -42,9 +42,13 @@ struct ew_istiod *ew_istiod_create(struct str node, const char *cluster, uint16_
 	return istiod;
 }
 
-static void unref_resource(void *value)
+void istiod_free_held(void *value)
 {
-	xds_resource_unref(value);
+	struct istiod_held *held = value;
+	if (held == NULL)
+		return;
+	xds_resource_unref(held->resource);
+	free(held);
 }
 
 static void free_exposed(void *value)
@@ -67,8 +71,8 @@ void ew_istiod_destroy(struct ew_istiod *istiod)
 	if (istiod == NULL)
 		return;
 	forget_answers(istiod);
-	map_fini(&istiod->clusters, unref_resource);
-	map_fini(&istiod->assignments, unref_resource);
+	map_fini(&istiod->clusters, istiod_free_held);
+	map_fini(&istiod->assignments, istiod_free_held);
 	map_fini(&istiod->listeners, free_exposed);
 	for (size_t i = 0; i < N_ISTIOD_KINDS; i++)
 		map_fini(&istiod->refused[i], free);

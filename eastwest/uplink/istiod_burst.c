@@ -42,10 +42,10 @@ static void add_route(const struct ew_istiod *istiod, struct ew_burst *burst, st
 	*route = (struct ew_burst_route){.sni = str_dup(name)};
 	if (!istiod_is_routable(istiod, name))
 		return;
-	const struct xds_resource *cluster = map_find(&istiod->clusters, name);
-	const struct xds_resource *assignment = map_find(&istiod->assignments, name);
-	route->present = xds_cluster_decode(cluster->bytes, &route->cluster, &err);
-	if (!xds_assignment_decode(assignment->bytes, &route->assignment, &err))
+	const struct istiod_held *cluster = map_find(&istiod->clusters, name);
+	const struct istiod_held *assignment = map_find(&istiod->assignments, name);
+	route->present = xds_cluster_decode(cluster->resource->bytes, &route->cluster, &err);
+	if (!xds_assignment_decode(assignment->resource->bytes, &route->assignment, &err))
 		route->assignment = (struct xds_assignment){0};
 }
 
@@ -110,8 +110,10 @@ void ew_istiod_copy(const struct ew_istiod *istiod, struct xds_delta_client *to)
 	map_for_each (it, &istiod->clusters) {
 		if (!istiod_is_routable(istiod, map_key(it)))
 			continue;
-		xds_delta_client_restore(to, map_value(it));
-		xds_delta_client_restore(to, map_find(&istiod->assignments, map_key(it)));
+		const struct istiod_held *cluster = map_value(it);
+		const struct istiod_held *assignment = map_find(&istiod->assignments, map_key(it));
+		xds_delta_client_restore(to, cluster->resource);
+		xds_delta_client_restore(to, assignment->resource);
 	}
 	copy_snapshot(istiod, to);
 }

@@ -5,6 +5,7 @@
  * what is held, and what is not wanted is passed over.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "uplink/istiod_priv.h"
@@ -33,15 +34,50 @@ enum {
 
 static char present[] = "";
 
-/* --- clusters --------------------------------------------------------------------------------- */
+/* --- what is held ----------------------------------------------------------------------------- */
+
+static void digest_of(struct str bytes, unsigned char digest[SHA256_DIGEST_LENGTH])
+{
+	SHA256((const unsigned char *)bytes.ptr, bytes.len, digest);
+}
+
+static bool is_held(const struct map *held, struct str name, struct str bytes)
+{
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+	const struct istiod_held *old = map_find(held, name);
+	if (old == NULL)
+		return false;
+	digest_of(bytes, digest);
+	return memcmp(old->digest, digest, sizeof(digest)) == 0;
+}
+
+/* Takes resource, which came as bytes. False: it is bad, and what is held stays. */
+static bool hold(struct ew_istiod *istiod, struct map *held, struct xds_resource *resource,
+                 struct str bytes, struct err *err)
+{
+	if (!ew_burst_check(resource, NULL, err)) {
+		xds_resource_unref(resource);
+		return false;
+	}
+	struct istiod_held *fresh = xcalloc(1, sizeof(*fresh));
+	fresh->resource = resource;
+	digest_of(bytes, fresh->digest);
+	struct istiod_held *old = map_set(held, resource->name, fresh);
+	if (old == NULL || !xds_resource_eq(old->resource, resource))
+		istiod_touch(istiod, resource->name);
+	istiod_free_held(old);
+	return true;
+}
 
 static void drop(struct ew_istiod *istiod, struct map *held, struct str name)
 {
-	struct xds_resource *old = map_remove(held, name);
+	struct istiod_held *old = map_remove(held, name);
 	if (old != NULL)
 		istiod_touch(istiod, name);
-	xds_resource_unref(old);
+	istiod_free_held(old);
 }
+
+/* --- clusters --------------------------------------------------------------------------------- */
 
 static void remove_cluster(struct ew_istiod *istiod, struct str name)
 {
@@ -52,18 +88,6 @@ static void remove_cluster(struct ew_istiod *istiod, struct str name)
 	drop(istiod, &istiod->assignments, name);
 	free(map_remove(&istiod->refused[ISTIOD_ASSIGNMENTS], name));
 	istiod_unwant(istiod, name);
-}
-
-/* Takes resource. */
-static void hold(struct ew_istiod *istiod, struct map *held, struct xds_resource *resource)
-{
-	const struct xds_resource *old = map_find(held, resource->name);
-	if (old != NULL && xds_resource_eq(old, resource)) {
-		xds_resource_unref(resource);
-		return;
-	}
-	istiod_touch(istiod, resource->name);
-	xds_resource_unref(map_set(held, resource->name, resource));
 }
 
 /* As we would have sent it ourselves: what Envoy alone needs is gone, and it is exposed, as only
@@ -86,7 +110,8 @@ static struct xds_resource *translate_cluster(struct str name, struct str bytes,
 static bool take_cluster(struct ew_istiod *istiod, struct str name, struct str bytes,
                          struct err *err)
 {
-	if (!str_starts_with(name, STR_LIT(EW_ISTIOD_PREFIX)))
+	if (!str_starts_with(name, STR_LIT(EW_ISTIOD_PREFIX)) ||
+	    is_held(&istiod->clusters, name, bytes))
 		return true;
 	if (!ew_wire_check(bytes, "the cluster", err))
 		return false;
@@ -100,14 +125,9 @@ static bool take_cluster(struct ew_istiod *istiod, struct str name, struct str b
 	if (is_new && map_len(&istiod->clusters) >= EW_ISTIOD_CLUSTERS_MAX)
 		return err_set(err, ERR_TOO_LARGE, "more than %d clusters", EW_ISTIOD_CLUSTERS_MAX);
 	struct xds_resource *resource = translate_cluster(name, bytes, err);
-	if (resource == NULL)
+	if (resource == NULL || !hold(istiod, &istiod->clusters, resource, bytes, err))
 		return false;
-	if (!ew_burst_check(resource, NULL, err)) {
-		xds_resource_unref(resource);
-		return false;
-	}
 	map_remove(&istiod->unresolved, name);
-	hold(istiod, &istiod->clusters, resource);
 	if (is_new)
 		istiod_want(istiod, name);
 	return true;
@@ -132,17 +152,10 @@ static struct xds_resource *translate_assignment(struct str name, struct str byt
 static bool take_assignment(struct ew_istiod *istiod, struct str name, struct str bytes,
                             struct err *err)
 {
-	if (map_find(&istiod->clusters, name) == NULL)
+	if (map_find(&istiod->clusters, name) == NULL || is_held(&istiod->assignments, name, bytes))
 		return true;
 	struct xds_resource *resource = translate_assignment(name, bytes, err);
-	if (resource == NULL)
-		return false;
-	if (!ew_burst_check(resource, NULL, err)) {
-		xds_resource_unref(resource);
-		return false;
-	}
-	hold(istiod, &istiod->assignments, resource);
-	return true;
+	return resource != NULL && hold(istiod, &istiod->assignments, resource, bytes, err);
 }
 
 /* --- listeners -------------------------------------------------------------------------------- */

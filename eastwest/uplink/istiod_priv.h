@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <openssl/sha.h>
+
 #include "base/map.h"
 #include "uplink/istiod.h"
 #include "uplink/istiod_listener.h"
@@ -23,6 +25,13 @@ enum {
 /* The xds_type of a kind. */
 extern const enum xds_type istiod_types[N_ISTIOD_KINDS];
 
+/* A resource as we would have sent it ourselves, and what it came as: most come again and again
+ * unchanged, and are not looked at twice. */
+struct istiod_held {
+	struct xds_resource *resource;
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+};
+
 struct istiod_answer {
 	enum istiod_kind kind;
 	char *nonce;
@@ -35,9 +44,8 @@ struct ew_istiod {
 	uint16_t port;
 	char *version;
 
-	/* Resources as we would have sent them ourselves: name to struct xds_resource. */
-	struct map clusters;
-	struct map assignments;
+	struct map clusters;                /* name to struct istiod_held */
+	struct map assignments;             /* the same */
 	struct map listeners;               /* name to struct ew_exposed */
 	struct map refused[N_ISTIOD_KINDS]; /* name to message */
 	struct map unresolved;              /* names of clusters that are no list of endpoints */
@@ -56,6 +64,9 @@ struct ew_istiod {
 	struct istiod_answer answers[ISTIOD_ANSWERS_MAX];
 	size_t n_answers;
 };
+
+/* NULL is harmless. */
+void istiod_free_held(void *held);
 
 /* istiod.c: a cluster came or went. */
 void istiod_want(struct ew_istiod *istiod, struct str name);
