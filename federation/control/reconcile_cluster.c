@@ -183,9 +183,14 @@ static void learn_uid(struct control *control, struct member *member, const char
 {
 	if (uid[0] == '\0' || (member->uid != NULL && strcmp(member->uid, uid) == 0))
 		return;
+	bool is_first = member->uid == NULL;
 	free(member->uid);
 	member->uid = xstrdup(uid);
-	control_enqueue_all(control, KIND_CLUSTER);
+	map_for_each (it, &control->world.members) {
+		const struct member *other = map_value(it);
+		if (!is_first || strcmp(world_uid(other), uid) == 0)
+			control_enqueue(control, KIND_CLUSTER, other->spec.name, 0);
+	}
 }
 
 void control_reconcile_cluster(struct control *control, const char *key)

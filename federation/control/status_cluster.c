@@ -67,6 +67,25 @@ static struct status_line kubeconfig_line(const struct member *member, char text
 	return line;
 }
 
+/* A word for what each needs another remedy for; the message has what was asked and answered. */
+static const char *why_unreachable(const struct discovery_status *seen)
+{
+	static const struct {
+		enum err_code code;
+		const char *reason;
+	} rows[] = {
+		{ERR_PROTOCOL, "NoKubernetesAPI"}, /* a login page, a proxy, half an answer */
+		{ERR_UNAUTHORIZED, "Unauthorized"},
+		{ERR_FORBIDDEN, "Forbidden"},
+		{ERR_TIMEOUT, "Timeout"},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (seen->error[0] != '\0' && rows[i].code == seen->error_code)
+			return rows[i].reason;
+	}
+	return "NoAnswer";
+}
+
 static struct status_line reachable_line(const struct discovery_status *seen, char text[TEXT_MAX])
 {
 	if (seen == NULL)
@@ -79,7 +98,7 @@ static struct status_line reachable_line(const struct discovery_status *seen, ch
 		return (struct status_line){"Reachable", true, "Answers", "its API server answers"};
 	snprintf(text, TEXT_MAX, "%s; what it had last stays in force",
 	         seen->error[0] != '\0' ? seen->error : "no answer yet");
-	return (struct status_line){"Reachable", false, "NoAnswer", text};
+	return (struct status_line){"Reachable", false, why_unreachable(seen), text};
 }
 
 static struct status_line synced_line(const struct member *member,

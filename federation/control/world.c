@@ -252,7 +252,7 @@ const char *world_rule_before(const struct world *world, const char *key)
 
 /* --- members ---------------------------------------------------------------------------------- */
 
-static const char *uid_of(const struct member *member)
+const char *world_uid(const struct member *member)
 {
 	return member->uid != NULL ? member->uid : member->spec.cluster_uid;
 }
@@ -269,18 +269,19 @@ bool world_yields_to(const struct world *world, const struct member *member, con
 	const struct member *other = world_member(world, name);
 	if (other == NULL || other == member || other->spec.deleting)
 		return false;
-	bool may_be_same = uid_of(other)[0] == '\0' || strcmp(uid_of(other), uid_of(member)) == 0;
+	bool may_be_same =
+		world_uid(other)[0] == '\0' || strcmp(world_uid(other), world_uid(member)) == 0;
 	return may_be_same && is_older(other, member);
 }
 
 const char *world_older_twin(const struct world *world, const char *cluster)
 {
 	const struct member *self = world_member(world, cluster);
-	if (self == NULL || uid_of(self)[0] == '\0')
+	if (self == NULL || world_uid(self)[0] == '\0')
 		return NULL;
 	map_for_each (it, &world->members) {
 		const struct member *other = map_value(it);
-		if (uid_of(other)[0] != '\0' && world_yields_to(world, self, other->spec.name))
+		if (world_uid(other)[0] != '\0' && world_yields_to(world, self, other->spec.name))
 			return other->spec.name;
 	}
 	if (self->found_twin != NULL && world_yields_to(world, self, self->found_twin))

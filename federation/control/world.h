@@ -100,6 +100,8 @@ void world_remove_member(struct world *world, const char *name);
 void world_remove_group(struct world *world, const char *name);
 void world_remove_gateway(struct world *world, const char *name);
 
+/* Of the real cluster, as seen, else as its status says; "" unknown. */
+const char *world_uid(const struct member *member);
 /* Of two Clusters for one real cluster the one that was created first wins, then the lesser name.
  * The one that this one must yield to, borrowed; NULL: none. */
 const char *world_older_twin(const struct world *world, const char *cluster);
