@@ -27,6 +27,8 @@ void http_call_release(struct http_call *call)
 	list_remove(&call->link);
 	loop_timer_fini(&call->idle);
 	curl_multi_remove_handle(call->client->multi, call->easy);
+	if (call->given)
+		http_client_count(call->client, -1);
 	loop_bury(call->client->loop, free_call, call);
 }
 

@@ -16,8 +16,16 @@
 
 enum {
 	TOKEN_MAX = 16 << 10,
-	IDLE_CONNECTIONS_MAX = 8
+	IDLE_CONNECTIONS_MAX = 32 /* kept beside those in use */
 };
+
+void http_client_count(struct http_client *client, int change)
+{
+	client->n_running += (size_t)change;
+	/* libcurl counts connections in use too, and closes any that comes back beyond the limit */
+	curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS,
+	                  (long)client->n_running + IDLE_CONNECTIONS_MAX);
+}
 
 static struct http_call *find_over(struct http_client *client)
 {
@@ -151,6 +159,8 @@ static void on_start(void *arg)
 		if (call->state != CALL_NEW)
 			continue;
 		call->state = CALL_RUNNING;
+		call->given = true;
+		http_client_count(client, 1);
 		curl_multi_add_handle(client->multi, call->easy);
 	}
 	client->depth--;
@@ -226,7 +236,6 @@ struct http_client *http_client_create(const struct http_client_config *config, 
 	curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client);
 	curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
 	curl_multi_setopt(client->multi, CURLMOPT_TIMERDATA, client);
-	curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, (long)IDLE_CONNECTIONS_MAX);
 	curl_multi_setopt(client->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, connections);
 	if (!fill_client(client, config, err)) {
 		http_client_destroy(client);

@@ -33,7 +33,8 @@ struct http_client {
 	bool insecure;
 	int (*dial)(void *arg);
 	void *dial_arg;
-	int depth; /* inside curl */
+	size_t n_running; /* calls that curl has */
+	int depth;        /* inside curl */
 	bool destroyed;
 };
 
@@ -55,6 +56,7 @@ struct http_call {
 	struct http_client *client;
 	struct list link;
 	enum call_state state;
+	bool given; /* to curl */
 	CURL *easy;
 	struct curl_slist *headers;
 	struct curl_slist *connect_to;
@@ -89,5 +91,7 @@ void http_call_on_idle(void *call);
 
 /* --- http_client_io.c ------------------------------------------------------------------------- */
 
+/* Curl has one call more (1) or less (-1). */
+void http_client_count(struct http_client *client, int change);
 /* Ends what is to end, now that we are outside curl. Handlers may start, cancel, destroy. */
 void http_client_settle(struct http_client *client);
