@@ -40,6 +40,8 @@ def connection(host, address, port, tls=None, timeout=10.0):
     """An http.client connection, already open; `tls` is an ssl.SSLContext."""
     made = http.client.HTTPConnection(address, port, timeout=timeout)
     made.sock = connect(host, address, port, timeout)
+    # http.client sends head and body apart: the second would wait for the first one's ACK
+    made.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if tls:
         made.sock = tls.wrap_socket(made.sock, server_hostname=address)
     return made
