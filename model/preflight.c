@@ -25,13 +25,18 @@ const struct preflight_right preflight_rights[] = {
 	{"watch", "discovery.k8s.io", "endpointslices", ""},
 	{"create", "authentication.k8s.io", "tokenreviews", ""},
 	{"create", "", "namespaces", ""},
+	{"get", "", "namespaces", ""},
 	{"delete", "", "namespaces", ""},
+	{"list", "", "configmaps", SYSTEM},
 	{"create", "", "configmaps", SYSTEM},
 	{"patch", "", "configmaps", SYSTEM},
 	{"delete", "", "configmaps", SYSTEM},
+	{"list", "", "serviceaccounts", SYSTEM},
 	{"create", "", "serviceaccounts", SYSTEM},
+	{"patch", "", "serviceaccounts", SYSTEM},
 	{"delete", "", "serviceaccounts", SYSTEM},
 	{"create", "", "services", SYSTEM},
+	{"patch", "", "services", SYSTEM},
 	{"delete", "", "services", SYSTEM},
 };
 const size_t preflight_n_rights = N_ELEMS(preflight_rights);
