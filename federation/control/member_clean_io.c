@@ -140,7 +140,8 @@ static void list_next(struct member_work *work)
 	char *selector =
 		xasprintf("%s=fedway,%s=%s", CONTROL_MANAGED_BY, CONTROL_CLUSTER, work->cluster);
 	struct kube_list_options options = {.label_selector = selector};
-	struct kube_ref ref = {.resource = member_kinds[work->kind]};
+	struct kube_ref ref = {.resource = member_kinds[work->kind],
+	                       .namespace_ = CONTROL_NAMESPACE};
 	work->call = kube_client_list(work->client, &ref, &options, on_listed, work);
 	free(selector);
 }
