@@ -221,6 +221,29 @@ def test_a_gateway_that_nothing_selects_says_so(adoption):
     adoption.wait_knock(WEB_SNI, lambda outcome: outcome == ANSWERED)
 
 
+def test_what_a_filter_may_refuse_is_not_routed(adoption):
+    """Ours cannot judge connections as a filter of Envoy would: default deny, and it says so."""
+    seen = adoption.ours.daemon.lines_so_far()
+    kind = "envoy.extensions.filters.network.rbac.v3.RBAC"
+    change = {"apiVersion": "networking.istio.io/v1alpha3", "kind": "EnvoyFilter",
+              "metadata": {"name": "judge", "namespace": istio.SYSTEM},
+              "spec": {"workloadSelector": {"labels": {"istio": "eastwestgateway"}},
+                       "configPatches": [{
+                           "applyTo": "NETWORK_FILTER",
+                           "match": {"context": "GATEWAY", "listener": {
+                               "portNumber": 15443, "filterChain": {"filter": {
+                                   "name": "envoy.filters.network.tcp_proxy"}}}},
+                           "patch": {"operation": "INSERT_BEFORE", "value": {
+                               "name": "judge", "typed_config": {
+                                   "@type": f"type.googleapis.com/{kind}",
+                                   "stat_prefix": "judge"}}}}]}}
+    adoption.mesh.c2.admin.apply(change)
+    adoption.ours.daemon.wait_line("not routed: .* filter that may refuse", 20, after=seen)
+    assert is_refused(adoption.knock(adoption.ours))
+    adoption.mesh.c2.admin.delete(change)
+    adoption.wait_knock(WEB_SNI, lambda outcome: outcome == ANSWERED)
+
+
 def test_a_service_that_comes_and_goes_is_followed(adoption):
     mesh = adoption.mesh
     adoption.expose("web", "late")

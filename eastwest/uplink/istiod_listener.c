@@ -34,8 +34,7 @@ static const char *const judges[] = {TYPE_PREFIX "rbac.", TYPE_PREFIX "ext_authz
 
 static const char needs_more[] = "matches by more than its server name";
 static const char ends_tls[] = "ends TLS";
-static const char is_judged[] = "an AuthorizationPolicy selects the gateway, which cannot judge "
-				"connections";
+static const char is_judged[] = "has a filter that may refuse connections";
 static const char leads_elsewhere[] = "does not lead to the cluster of its server name";
 
 static bool is_name(struct str name)

@@ -6,8 +6,8 @@
  *
  * A chain counts if it takes a connection by its server name alone and hands it, undecrypted, to
  * the cluster of that name. One that asks for more than we can judge (a source range), that ends
- * TLS, or whose filters may refuse (RBAC of an AuthorizationPolicy) exposes nothing: default deny.
- * Other filters, as Istio's metrics, are passed over.
+ * TLS, or whose filters may refuse (RBAC, put there by an EnvoyFilter) exposes nothing: default
+ * deny. Other filters, as Istio's metrics, are passed over.
  *
  * Pure; any thread. Source: Istio's gateway listeners; envoy.config.listener.v3.
  */
