@@ -42,6 +42,10 @@ struct ew_watch {
 /* What a worker remembers of a route that is in use. */
 struct ew_use {
 	struct ew_balance balance;
+	/* of the last connection: most go to the same cluster as the one before */
+	const struct ew_series *series;
+	uint64_t series_table; /* version of the table that numbers the cluster */
+	uint16_t series_cluster;
 };
 
 struct ew_worker {

@@ -54,7 +54,8 @@ static void free_use(void *value)
 	free(use);
 }
 
-const struct ew_series *ew_worker_series(struct ew_worker *worker, const struct ew_dialing *dialing)
+static const struct ew_series *find_series(struct ew_worker *worker,
+                                           const struct ew_dialing *dialing)
 {
 	char key[EW_NAME_LEN_MAX + 1 + EW_NAME_LEN_MAX + 1];
 	const struct ew_route *route = dialing->route;
@@ -68,6 +69,19 @@ const struct ew_series *ew_worker_series(struct ew_worker *worker, const struct 
 	ew_stats_series(worker->setup->stats, str_make(route->sni, route->sni_len), &to, series);
 	map_set(&worker->series, str_make(key, (size_t)len), series);
 	return series;
+}
+
+const struct ew_series *ew_worker_series(struct ew_worker *worker, const struct ew_dialing *dialing)
+{
+	struct ew_use *use = ew_worker_use(worker, dialing->route);
+	uint64_t version = ew_table_version(dialing->table);
+	uint16_t cluster = dialing->choice.cluster;
+	if (use->series == NULL || use->series_table != version || use->series_cluster != cluster) {
+		use->series = find_series(worker, dialing);
+		use->series_table = version;
+		use->series_cluster = cluster;
+	}
+	return use->series;
 }
 
 static void set_tick(struct ew_worker *worker)
