@@ -186,3 +186,16 @@ def test_idle_connections_hold_no_pipes(gateway, upstream):
     for connection in kept:
         connection.close()
     wait_for(lambda: one.total("fedway_gateway_active_connections") == 0, "their end")
+
+
+def test_urgent_data_holds_up_nothing(gateway, upstream):
+    """It ends a read before the socket is empty. The urgent bytes themselves are not passed on."""
+    one = gateway(routes=[{"sni": hello.NAME, "endpoints": [upstream().endpoint()]}])
+    with connect(one.port) as connection:
+        connection.sendall(hello.openssl())
+        assert read_exactly(connection, 3) == b"up\n"
+        for _ in range(20):
+            connection.sendall(b"a" * 100)
+            connection.send(b"!", socket.MSG_OOB)
+            connection.sendall(b"b" * 100)
+            assert read_exactly(connection, 200) == b"a" * 100 + b"b" * 100
