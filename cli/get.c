@@ -88,29 +88,37 @@ static void add_query(struct buf *path, const char *key, const char *value)
 	}
 }
 
-static int show_table(struct remote *remote, const struct get_request *request, struct look look,
-                      struct err *err)
+/* Owned; NULL with err. */
+static json_t *fetch_table(struct remote *remote, const struct get_request *request,
+                           struct err *err)
 {
 	struct buf path CLEANUP(buf_fini);
-	struct buf text CLEANUP(buf_fini);
 	buf_init(&path, KUBE_PATH_MAX * 4);
-	buf_init(&text, CLI_TEXT_MAX);
 	if (!kube_path_format(&request->ref, &path, err))
-		return cli_usage("%s", err->msg);
+		return NULL;
 	if (request->selector != NULL)
 		add_query(&path, "labelSelector", request->selector);
-	json_t *table CLEANUP(json_cleanup) = remote_table(remote, buf_text(&path), err);
+	return remote_table(remote, buf_text(&path), err);
+}
+
+/* *n_shown: tables that had rows so far. */
+static bool show_table(struct remote *remote, const struct get_request *request, struct look look,
+                       size_t *n_shown, struct err *err)
+{
+	struct buf text CLEANUP(buf_fini);
+	json_t *table CLEANUP(json_cleanup) = fetch_table(remote, request, err);
 	if (table == NULL)
-		return remote_fail(err);
+		return false;
+	buf_init(&text, CLI_TEXT_MAX);
 	if (json_array_size(json_object_get(table, "rows")) == 0)
-		fputs("No resources found\n", stderr);
-	else
-		get_format_table(table, look.form == LOOK_WIDE,
-		                 request->ref.resource->namespaced &&
-		                         request->ref.namespace_ == NULL,
-		                 &text);
+		return true;
+	if ((*n_shown)++ > 0)
+		buf_add_char(&text, '\n');
+	get_format_table(table, look.form == LOOK_WIDE,
+	                 request->ref.resource->namespaced && request->ref.namespace_ == NULL,
+	                 &text);
 	look_print(&text);
-	return EXIT_DONE;
+	return true;
 }
 
 static void print_name(const struct get_request *request, const json_t *obj)
@@ -120,25 +128,78 @@ static void print_name(const struct get_request *request, const json_t *obj)
 	       resource->group, kube_name(obj));
 }
 
-static int show_objects(struct remote *remote, const struct get_request *request, struct look look,
-                        struct err *err)
+/* The object, or the List of them. Owned; NULL with err. */
+static json_t *fetch_objects(struct remote *remote, const struct get_request *request,
+                             struct err *err)
 {
-	json_t *answer CLEANUP(json_cleanup) =
-		request->ref.name != NULL
-			? remote_get(remote, &request->ref, err)
-			: remote_list(remote, &request->ref, request->selector, err);
+	size_t i;
+	json_t *item;
+	json_t *answer = request->ref.name != NULL
+	                         ? remote_get(remote, &request->ref, err)
+	                         : remote_list(remote, &request->ref, request->selector, err);
 	if (answer == NULL)
-		return remote_fail(err);
-	const json_t *items = json_object_get(answer, "items");
+		return NULL;
 	kube_managed_fields_drop(answer);
-	for (size_t i = 0; i < json_array_size(items); i++)
-		kube_managed_fields_drop(json_array_get(items, i));
-	if (look.form != LOOK_NAME)
-		look_print_json(look, answer);
-	else if (request->ref.name != NULL)
+	json_array_foreach (json_object_get(answer, "items"), i, item)
+		kube_managed_fields_drop(item);
+	return answer;
+}
+
+static void print_names(const struct get_request *request, const json_t *answer)
+{
+	size_t i;
+	json_t *item;
+	if (request->ref.name != NULL)
 		print_name(request, answer);
-	for (size_t i = 0; look.form == LOOK_NAME && i < json_array_size(items); i++)
-		print_name(request, json_array_get(items, i));
+	json_array_foreach (json_object_get(answer, "items"), i, item)
+		print_name(request, item);
+}
+
+/* Adds what was fetched to the items of all. */
+static void add_objects(json_t *all, const struct get_request *request, json_t *answer)
+{
+	json_t *items = json_object_get(all, "items");
+	if (request->ref.name != NULL)
+		json_array_append(items, answer);
+	else
+		json_array_extend(items, json_object_get(answer, "items"));
+}
+
+static int show_objects(struct remote *remote, const struct get_request *requests, size_t n,
+                        struct look look)
+{
+	struct err err;
+	json_t *all CLEANUP(json_cleanup) =
+		json_pack("{ss ss s[]}", "apiVersion", "v1", "kind", "List", "items");
+	for (size_t i = 0; i < n; i++) {
+		json_t *answer CLEANUP(json_cleanup) = fetch_objects(remote, &requests[i], &err);
+		if (answer == NULL)
+			return remote_fail(&err);
+		if (look.form == LOOK_NAME)
+			print_names(&requests[i], answer);
+		else if (n == 1)
+			look_print_json(look, answer);
+		else
+			add_objects(all, &requests[i], answer);
+	}
+	if (n != 1 && look.form != LOOK_NAME)
+		look_print_json(look, all);
+	return EXIT_DONE;
+}
+
+int get_run_all(struct remote *remote, struct look look, const struct get_request *requests,
+                size_t n)
+{
+	struct err err;
+	size_t n_shown = 0;
+	if (look.form == LOOK_JSON || look.form == LOOK_YAML || look.form == LOOK_NAME)
+		return show_objects(remote, requests, n, look);
+	for (size_t i = 0; i < n; i++) {
+		if (!show_table(remote, &requests[i], look, &n_shown, &err))
+			return remote_fail(&err);
+	}
+	if (n_shown == 0)
+		fputs("No resources found\n", stderr);
 	return EXIT_DONE;
 }
 
@@ -151,9 +212,7 @@ int get_run(const struct cli_common *common, const struct get_request *request)
 	struct remote *remote = remote_open(common, &err);
 	if (remote == NULL)
 		return cli_fail(&err);
-	bool whole = look.form == LOOK_JSON || look.form == LOOK_YAML || look.form == LOOK_NAME;
-	int status = whole ? show_objects(remote, request, look, &err)
-	                   : show_table(remote, request, look, &err);
+	int status = get_run_all(remote, look, request, 1);
 	remote_close(remote);
 	return status;
 }

@@ -13,6 +13,9 @@ struct get_request {
 
 /* Asks, prints, returns the exit status. */
 int get_run(const struct cli_common *common, const struct get_request *request);
+/* The same of several types at once, without those that have nothing; as data one List. */
+int get_run_all(struct remote *remote, struct look look, const struct get_request *requests,
+                size_t n);
 
 /* A Table (meta.k8s.io/v1) as text; wide: columns of every priority; with_namespace: in front.
  * Pure.
