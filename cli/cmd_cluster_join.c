@@ -176,6 +176,9 @@ static bool see_cluster(const json_t *obj, void *arg)
 	char text[MESSAGE_MAX];
 	const char *phase = json_str_at(obj, "status.phase", "Pending");
 	const char *waits = join_waits_for(obj);
+	/* a real API server may list what was so a moment ago: not there yet */
+	if (obj == NULL && !progress->seen)
+		return false;
 	if (obj == NULL) {
 		progress->failed = true;
 		snprintf(progress->last, sizeof(progress->last), "the Cluster was deleted");
