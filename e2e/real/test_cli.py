@@ -311,6 +311,23 @@ def test_members_are_listed(scene):
     assert names == ["clusters.fedway.io/one", "clusters.fedway.io/two"]
 
 
+def test_get_knows_every_type_that_the_server_has(scene):
+    two = ("--kubeconfig", scene.two.kubeconfig())
+    rows = [(("networkgroups",), "networkgroups.fedway.io/net-one"),
+            (("crd",), "customresourcedefinitions.apiextensions.k8s.io/clusters.fedway.io"),
+            (("mesh",), "clusters.fedway.io/one"), (("mesh",), "networkgroups.fedway.io/net-two"),
+            (("clusterrole", "viewer", *two), "clusterroles.rbac.authorization.k8s.io/viewer"),
+            (("po", "-n", "shop", *two), "pods/shared-1")]
+    for words, name in rows:
+        assert name in scene.fedway("get", *words, "-o", "name", check=DONE).stdout.split()
+    kinds = {item["kind"] for item in scene.document("get", "mesh")["items"]}
+    assert {"Cluster", "NetworkGroup", "MeshService"} <= kinds
+    tables = scene.fedway("get", "mesh", check=DONE).stdout.split("\n\n")
+    assert len(tables) == len(kinds) and all("NAME" in table.splitlines()[0] for table in tables)
+    scene.fedway("get", "frobs", check=USAGE)
+    assert scene.document("get", "mesh", "default")["kind"] == "Mesh"
+
+
 def test_status_is_healthy_until_something_is_wrong(scene):
     result = scene.fedway("status", check=DONE)
     assert result.stdout.startswith("HEALTHY") and result.stderr == ""
