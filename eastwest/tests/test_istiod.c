@@ -16,6 +16,7 @@
 #include "uplink/istiod.h"
 #include "uplink/istiod_wire.h"
 #include "uplink/mesh_copy.h"
+#include "xds/cluster.h"
 #include "xds/message.h"
 #include "xds/proto/cluster.pb-c.h"
 #include "xds/proto/discovery.pb-c.h"
@@ -419,6 +420,23 @@ static void add_resource(Envoy__DeltaDiscoveryResponse *msg, Envoy__Resource *re
 	msg->n_resources++;
 }
 
+/* A response that removes one name. */
+static void send_removed(struct scene *scene, enum xds_type type, const char *name)
+{
+	Envoy__DeltaDiscoveryResponse msg = ENVOY__DELTA_DISCOVERY_RESPONSE__INIT;
+	char *own_name CLEANUP(free_ptr) = xstrdup(name);
+	char *url CLEANUP(free_ptr) = xstrdup(xds_type_url(type));
+	char *nonce CLEANUP(free_ptr) = xstrdup("n");
+	struct buf out CLEANUP(buf_fini) = {0};
+	msg.type_url = url;
+	msg.nonce = nonce;
+	msg.removed_resources = &own_name;
+	msg.n_removed_resources = 1;
+	buf_init(&out, STEP_MAX);
+	xds_message_pack(&msg.base, &out);
+	feed(scene, buf_str(&out));
+}
+
 /* A response of one resource. */
 static void send_one(struct scene *scene, enum xds_type type, const char *name, struct str bytes)
 {
@@ -502,6 +520,75 @@ static void a_cluster_behind_dns_is_no_route_and_no_fault(void **state)
 	scene_fini(&scene);
 }
 
+static void an_assignment_that_is_removed_is_one_without_endpoints(void **state)
+{
+	struct scene scene;
+	(void)state;
+	scene_init(&scene);
+	replay(&scene, "01-connect");
+	send_removed(&scene, XDS_ASSIGNMENT, WEB);
+	expect(scene.table, "removed", WEB, "");
+	assert_int_equal(ew_table_n_routes(scene.table), 6);
+	send_removed(&scene, XDS_ASSIGNMENT, API); /* nobody asked for it */
+	assert_int_equal(ew_table_n_routes(scene.table), 6);
+	replay(&scene, "02-endpoint-added");
+	check_step(&scene, &steps[1]);
+	scene_fini(&scene);
+}
+
+/* The outlier detection of WEB as it would be in the disk copy. */
+static uint32_t consecutive_of(const struct scene *scene)
+{
+	static char id[] = "gw";
+	const struct xds_node node = {.id = id, .role = XDS_ROLE_GATEWAY};
+	struct xds_cluster cluster;
+	struct err err;
+	struct xds_delta_client *copy = xds_delta_client_create(&node, ew_burst_check, NULL);
+	ew_istiod_copy(scene->istiod, copy);
+	const struct xds_resource *resource =
+		xds_delta_client_find(copy, XDS_CLUSTER, STR_LIT(WEB));
+	assert_non_null(resource);
+	assert_true(xds_cluster_decode(resource->bytes, &cluster, &err));
+	uint32_t consecutive = cluster.outlier.consecutive;
+	xds_cluster_fini(&cluster);
+	xds_delta_client_destroy(copy);
+	return consecutive;
+}
+
+static void either_number_of_a_destination_rule_ejects(void **state)
+{
+	/* OutlierDetection bytes: 1 consecutive_5xx, 5 its enforcing, 10 gateway, 11 its enforcing
+	 */
+	static const struct {
+		struct str detection;
+		uint32_t want;
+	} cases[] = {
+		{STR_LIT("\x0a\x02\x08\x07\x2a\x02\x08\x64"), 7},
+		{STR_LIT("\x0a\x02\x08\x07\x2a\x02\x08\x64\x52\x02\x08\x03\x5a\x02\x08\x64"), 3},
+		{STR_LIT("\x0a\x02\x08\x07\x52\x02\x08\x09\x5a\x02\x08\x64"), 7},
+		{STR_LIT("\x52\x02\x08\x03"), 5}, /* not enforced; Envoy's default of the other */
+		{STR_LIT("\x0a\x00\x2a\x00\x52\x02\x08\x03\x5a\x02\x08\x64"), 3},
+		{STR_LIT("\x0a\x00\x2a\x00"), 0},
+	};
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(cases); i++) {
+		struct scene scene;
+		struct buf bytes CLEANUP(buf_fini) = {0};
+		scene_init(&scene);
+		replay(&scene, "01-connect");
+		buf_init(&bytes, STEP_MAX);
+		buf_printf(&bytes, "\x0a%c%s\x10\x03", (int)strlen(WEB), WEB);
+		buf_printf(&bytes, "\x9a\x01%c", (int)cases[i].detection.len);
+		buf_add_str(&bytes, cases[i].detection);
+		send_one(&scene, XDS_CLUSTER, WEB, buf_str(&bytes));
+		if (scene.nacks > 0)
+			fail_msg("case %zu: %s", i, scene.nack);
+		if (consecutive_of(&scene) != cases[i].want)
+			fail_msg("case %zu: %u, not %u", i, consecutive_of(&scene), cases[i].want);
+		scene_fini(&scene);
+	}
+}
+
 static void malformed_responses_end_the_stream(void **state)
 {
 	static const struct str cases[] = {
@@ -562,6 +649,8 @@ int main(void)
 		cmocka_unit_test(a_new_stream_names_what_is_held_and_changes_nothing_by_itself),
 		cmocka_unit_test(a_bad_resource_is_named_and_the_last_good_one_stays),
 		cmocka_unit_test(a_cluster_behind_dns_is_no_route_and_no_fault),
+		cmocka_unit_test(an_assignment_that_is_removed_is_one_without_endpoints),
+		cmocka_unit_test(either_number_of_a_destination_rule_ejects),
 		cmocka_unit_test(malformed_responses_end_the_stream),
 		cmocka_unit_test(a_table_from_the_disk_copy_is_the_one_that_was_routed),
 	};

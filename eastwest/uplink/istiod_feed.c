@@ -11,7 +11,6 @@
 #include "uplink/istiod_priv.h"
 #include "uplink/istiod_wire.h"
 #include "xds/assignment.h"
-#include "xds/cluster.h"
 
 enum {
 	NACK_MAX = 4096,
@@ -90,23 +89,6 @@ static void remove_cluster(struct ew_istiod *istiod, struct str name)
 	istiod_unwant(istiod, name);
 }
 
-/* As we would have sent it ourselves: what Envoy alone needs is gone, and it is exposed, as only
- * exposed ones are ever put into a table. */
-static struct xds_resource *translate_cluster(struct str name, struct str bytes, struct err *err)
-{
-	struct xds_cluster cluster;
-	struct xds_resource *resource = NULL;
-	if (!xds_cluster_decode(bytes, &cluster, err))
-		return NULL;
-	cluster.exposed = true;
-	if (str_is(name, cluster.sni))
-		resource = xds_cluster_encode(&cluster, err);
-	else
-		err_set(err, ERR_INVALID, "the cluster's name is not the resource's");
-	xds_cluster_fini(&cluster);
-	return resource;
-}
-
 static bool take_cluster(struct ew_istiod *istiod, struct str name, struct str bytes,
                          struct err *err)
 {
@@ -124,7 +106,7 @@ static bool take_cluster(struct ew_istiod *istiod, struct str name, struct str b
 	bool is_new = map_find(&istiod->clusters, name) == NULL;
 	if (is_new && map_len(&istiod->clusters) >= EW_ISTIOD_CLUSTERS_MAX)
 		return err_set(err, ERR_TOO_LARGE, "more than %d clusters", EW_ISTIOD_CLUSTERS_MAX);
-	struct xds_resource *resource = translate_cluster(name, bytes, err);
+	struct xds_resource *resource = istiod_translate_cluster(name, bytes, err);
 	if (resource == NULL || !hold(istiod, &istiod->clusters, resource, bytes, err))
 		return false;
 	map_remove(&istiod->unresolved, name);
@@ -135,27 +117,24 @@ static bool take_cluster(struct ew_istiod *istiod, struct str name, struct str b
 
 /* --- assignments ------------------------------------------------------------------------------ */
 
-static struct xds_resource *translate_assignment(struct str name, struct str bytes, struct err *err)
-{
-	struct xds_assignment assignment;
-	struct xds_resource *resource = NULL;
-	if (!xds_assignment_decode(bytes, &assignment, err))
-		return NULL;
-	if (str_is(name, assignment.sni))
-		resource = xds_assignment_encode(&assignment, err);
-	else
-		err_set(err, ERR_INVALID, "the assignment's name is not the resource's");
-	xds_assignment_fini(&assignment);
-	return resource;
-}
-
 static bool take_assignment(struct ew_istiod *istiod, struct str name, struct str bytes,
                             struct err *err)
 {
 	if (map_find(&istiod->clusters, name) == NULL || is_held(&istiod->assignments, name, bytes))
 		return true;
-	struct xds_resource *resource = translate_assignment(name, bytes, err);
+	struct xds_resource *resource = istiod_translate_assignment(name, bytes, err);
 	return resource != NULL && hold(istiod, &istiod->assignments, resource, bytes, err);
+}
+
+/* A name that the istiod knows nothing of: the same as one without endpoints, and an answer. */
+static void take_no_assignment(struct ew_istiod *istiod, struct str name)
+{
+	struct err err;
+	if (map_find(&istiod->clusters, name) == NULL)
+		return;
+	struct xds_resource *empty = xds_assignment_encode_empty(name, &err);
+	if (empty == NULL || !hold(istiod, &istiod->assignments, empty, STR_NULL, &err))
+		drop(istiod, &istiod->assignments, name);
 }
 
 /* --- listeners -------------------------------------------------------------------------------- */
@@ -222,7 +201,7 @@ static void forget(struct ew_istiod *istiod, enum istiod_kind kind, struct str n
 		remove_cluster(istiod, name);
 		break;
 	case ISTIOD_ASSIGNMENTS:
-		drop(istiod, &istiod->assignments, name);
+		take_no_assignment(istiod, name);
 		break;
 	case ISTIOD_LISTENERS:
 		set_listener(istiod, name, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * istiod, from inside: shared by istiod.c (life, requests), istiod_feed.c (responses) and
- * istiod_burst.c (routes).
+ * istiod, from inside: shared by istiod.c (life, requests), istiod_feed.c (responses),
+ * istiod_translate.c (resources) and istiod_burst.c (routes).
  */
 #pragma once
 
@@ -75,6 +75,14 @@ void istiod_unwant(struct ew_istiod *istiod, struct str name);
 MUST_CHECK
 bool istiod_answer(struct ew_istiod *istiod, enum istiod_kind kind, struct str nonce,
                    const char *nack, struct err *err);
+
+/* istiod_translate.c: bytes of a cluster (type EDS) or an assignment as a resource of ours, owned
+ * by the caller. NULL: ERR_BAD_REQUEST (malformed), ERR_INVALID, ERR_TOO_LARGE. */
+MUST_CHECK
+struct xds_resource *istiod_translate_cluster(struct str name, struct str bytes, struct err *err);
+MUST_CHECK
+struct xds_resource *istiod_translate_assignment(struct str name, struct str bytes,
+                                                 struct err *err);
 
 /* istiod_burst.c */
 void istiod_touch(struct ew_istiod *istiod, struct str name);
