@@ -133,6 +133,8 @@ void control_member_disconnect(struct member *member);
 /* member_install_io.c: makes in the member what is wanted, if that has changed or it is time to
  * look; sets setup and found_twin, and queues the Cluster when either has changed. */
 void control_member_install(struct control *control, struct member *member);
+/* Soon: somebody else may have written there. */
+void control_member_look_again(struct member *member);
 /* Writes nothing more there. */
 void control_member_halt(struct member *member);
 void control_member_install_init(struct member_work *work);

@@ -169,6 +169,12 @@ static void on_timer(void *arg)
 	control_enqueue(work->control, KIND_CLUSTER, work->cluster, 0);
 }
 
+void control_member_look_again(struct member *member)
+{
+	if (member->work != NULL)
+		loop_timer_set(&member->work->timer, CONTROL_RETRY_MS);
+}
+
 void control_member_install_init(struct member_work *work)
 {
 	loop_timer_init(&work->timer, work->control->loop, on_timer, work);

@@ -193,6 +193,16 @@ static void learn_uid(struct control *control, struct member *member, const char
 	}
 }
 
+static void find_twin(struct control *control, struct member *member)
+{
+	const char *twin = world_older_twin(&control->world, member->spec.name);
+	/* what this one may have written until now is put right */
+	if (twin != NULL && member->clash == NULL)
+		control_member_look_again(world_member(&control->world, twin));
+	free(member->clash);
+	member->clash = twin != NULL ? xstrdup(twin) : NULL;
+}
+
 void control_reconcile_cluster(struct control *control, const char *key)
 {
 	struct err err;
@@ -212,9 +222,7 @@ void control_reconcile_cluster(struct control *control, const char *key)
 	bool known = discovery_status(control->discovery, key, &seen);
 	if (known)
 		learn_uid(control, member, seen.uid);
-	const char *twin = world_older_twin(&control->world, key);
-	free(member->clash);
-	member->clash = twin != NULL ? xstrdup(twin) : NULL;
+	find_twin(control, member);
 	if (member->clash == NULL)
 		update_mesh(control, member);
 	else
