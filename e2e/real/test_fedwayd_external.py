@@ -267,23 +267,34 @@ def strange(control, name, port):
                                                          "fedway.io/unreachable": "true"}))
 
 
-PAGE = b"<html><title>Sign in</title></html>"
-HTML = (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n"
-        b"Content-Length: %d\r\n\r\n%s" % (len(PAGE), PAGE))
-# name, port, what it answers, and what is said of it: phase, condition, words
-STRANGE = [("page", 9001, HTML, "Joining", "Synced", "not a Kubernetes list"),
-           ("silent", 9002, None, "Checking", "Reachable", "")]
+
+def answer_of(status, kind, body):
+    return (b"HTTP/1.1 %s\r\nContent-Type: %s\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s"
+            % (status, kind, len(body), body))
+
+
+PAGE = answer_of(b"200 OK", b"text/html", b"<html><title>Sign in</title></html>")
+HALF = answer_of(b"200 OK", b"application/json",
+                 b'{"kind":"List","metadata":{"resourceVersion":"1"},"items":[')
+DENIED = answer_of(b"401 Unauthorized", b"application/json",
+                   b'{"kind":"Status","code":401,"message":"Unauthorized","reason":"Unauthorized"}')
+# name, port, what it answers, and the reason and words of condition Reachable
+STRANGE = [("page", 9001, PAGE, "NoKubernetesAPI", "it is HTML"),
+           ("silent", 9002, None, "NoAnswer", ""),
+           ("half", 9013, HALF, "", "broke off"),
+           ("denied", 9014, DENIED, "Unauthorized", "nauthorized")]
 
 
 @pytest.mark.parametrize("row", STRANGE, ids=[row[0] for row in STRANGE])
 def test_what_is_no_api_server_is_told_and_delays_nobody(scene, row):
-    name, port, answer, wanted, kind, word = row
+    name, port, answer, reason, words = row
     control = scene.fedwayd
     with answering(scene, port, answer):
         strange(control, name, port)
-        obj = control.wait("Cluster", name, lambda obj: phase(obj) == wanted
-                           and word in condition(obj, kind).get("message", ""))
-        assert not is_true(obj, kind)
+        obj = control.wait("Cluster", name, lambda obj: phase(obj) == "Checking"
+                           and words in condition(obj, "Reachable").get("message", "")
+                           and reason in condition(obj, "Reachable").get("reason", ""))
+        assert not is_true(obj, "Reachable") and not obj["status"].get("observedAt")
         # the others go on, removals as well: a new one that never answered holds nothing
         extra = objects.service("sample", f"extra-{name}", [objects.port(80)])
         scene.member.admin.create(extra)
