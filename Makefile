@@ -8,6 +8,7 @@
 #   make test        unit tests under ASan and UBSan
 #   make test-real   with real kube-apiserver, etcd, istiod, Envoy, kubectl (as root)
 #   make bench       side by side with haproxy, nginx, Envoy
+#   make soak        an hour of calls, reloads and upgrades of a gateway
 #   make install     PREFIX=/usr/local, DESTDIR
 #   make format      clang-format-14 on every tracked C file
 #   make clean       removes build/ but for the real components in build/parts
@@ -40,6 +41,11 @@ bench: build
 	@.ci/setup run test real
 	bench/run
 
+soak: build
+	@.ci/setup run test real
+	@.ci/parts python
+	@SOAK_SECONDS=$${SOAK_SECONDS:-3600} e2e/run gateway/test_soak.py -s
+
 install: build
 	@cmake --install build --prefix $(PREFIX)
 
@@ -50,4 +56,4 @@ format:
 clean:
 	@find build -mindepth 1 -maxdepth 1 ! -name parts -exec rm -rf {} + 2>/dev/null || true
 
-.PHONY: all build demo test test-real bench install format clean
+.PHONY: all build demo test test-real bench soak install format clean

@@ -2,52 +2,12 @@
 """A new process takes over the listening sockets of the running one: nothing is lost."""
 
 import json
-import threading
 
 import hello
-from world import connect, read_exactly, wait_for
+from load import Load
+from world import connect, read_exactly
 
-CALLERS = 4
 UPGRADES = 5
-
-
-class Load:
-    """Calls without a pause from several threads, until the block ends."""
-
-    def __init__(self, port):
-        self.port = port
-        self.answered = 0
-        self.failed = []
-        self.ending = False
-        self.threads = [threading.Thread(target=self._run, daemon=True) for _ in range(CALLERS)]
-
-    def _run(self):
-        while not self.ending:
-            try:
-                with connect(self.port) as connection:
-                    connection.sendall(hello.openssl())
-                    answer = connection.recv(100)
-            except OSError as error:
-                self.failed.append(repr(error))
-                continue
-            if answer == b"up\n":
-                self.answered += 1
-            else:
-                self.failed.append(answer)
-
-    def wait_calls(self, more):
-        goal = self.answered + more
-        wait_for(lambda: self.answered >= goal or self.failed, "calls", 30)
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *failure):
-        self.ending = True
-        for thread in self.threads:
-            thread.join(20)
 
 
 def route(up):
