@@ -55,9 +55,11 @@ class AdoptedGateway(FedwayGateway):
         self.trust(mesh.istiod2.root)
         self.write_token()
         config = yaml.safe_load(rendered["ConfigMap"]["data"]["gateway.yaml"])
-        super().__init__(host, network=config["network"], admin={"path": str(self.socket)},
-                         controlPlane={**config["controlPlane"], "trustFile": str(self.roots),
-                                       "tokenFile": str(self.token)})
+        self.config = {
+            "network": config["network"], "admin": {"path": str(self.socket)},
+            "controlPlane": {**config["controlPlane"], "trustFile": str(self.roots),
+                             "tokenFile": str(self.token)}}
+        super().__init__(host, **self.config)
 
     def trust(self, *roots):
         self.roots.write_text("".join(roots))
@@ -317,6 +319,20 @@ def test_and_back_again_while_calls_go_on(adoption):
 
 
 # --- trust ---------------------------------------------------------------------------------------
+
+def test_an_istiod_is_believed_under_a_name_of_its_certificate_alone(adoption):
+    gateway = adoption.ours
+    gateway.host.names({"elsewhere.example": adoption.mesh.istiod2.address})
+    config = dict(gateway.config)
+    plane = config["controlPlane"]
+    gateway.write(**{**config, "controlPlane": {**plane, "address": "elsewhere.example:15012"}})
+    gateway.start()
+    gateway.daemon.wait_line("no connection to istiod: the peer's certificate is refused", 20)
+    gateway.wait_ready()
+    assert not gateway.status()["connected"]
+    gateway.daemon.stop()
+    gateway.write(**config)
+
 
 def test_an_istiod_of_another_root_is_believed_when_the_root_file_says_so(adoption):
     """Last, as the sidecars of the mesh are not told."""
