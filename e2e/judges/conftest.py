@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+HERE = pathlib.Path(__file__).resolve().parent
+# hellos are the gateway suite's own
+sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "gateway")]
 
 from scene import Scene  # noqa: E402
 

@@ -6,18 +6,14 @@ that alert. Its page is reached the way all foreign programs reach a mesh: by a 
 """
 
 import os
-import pathlib
-import sys
 
 import pytest
 
 import envoys
+import hello
 from lib import http, parts, tls
 from scene import (BALANCER_IP, CLIENT_IP, DOOR, GATEWAY_IP, NAMES, PAGE, PAGE_PORT, SERVER_IP,
                    Tap)
-
-sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "gateway"))
-import hello  # noqa: E402
 
 SIDECAR, TAP = 8080, 8446
 GATEWAY = (GATEWAY_IP, DOOR)

@@ -2,17 +2,13 @@
 """The gateway refuses as malformed only what servers would not have answered either: each such
 hello of the gateway's own suite, sent to Go's and to OpenSSL's TLS without a gateway."""
 
-import pathlib
 import socket
-import sys
 
 import pytest
 
+from hellos import CASES
 from lib import http
 from scene import PORTS, SERVER_IP
-
-sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "gateway"))
-from hellos import CASES  # noqa: E402
 
 JUDGES = ("go", "openssl")
 MALFORMED = {case: data for case, (data, expected) in CASES.items()
