@@ -3,6 +3,7 @@
 
 import collections
 import socket
+import threading
 import time
 
 import pytest
@@ -69,13 +70,39 @@ def test_a_refused_connect_is_never_seen(gateway, upstream):
     assert one.total("fedway_gateway_retries_total") > 10
 
 
-def test_a_connect_that_hangs_is_given_up_after_two_seconds(gateway, upstream, black_hole):
-    good = upstream("good")
+def test_a_connect_that_hangs_is_given_up_after_two_seconds(gateway, black_hole):
+    one = gateway(routes=[route({"address": HOST, "port": black_hole.port})])
+    began = time.monotonic()
+    assert one.call(hello.openssl()) == hello.alert(80)
+    assert 1.9 < time.monotonic() - began < 3.0
+
+
+def test_beside_a_connect_that_hangs_a_second_one_is_begun(gateway, upstream, black_hole):
     one = gateway(routes=[route({"address": HOST, "port": black_hole.port, "weight": 1000},
-                                good.endpoint())])
+                                upstream("good").endpoint())])
     began = time.monotonic()
     assert one.call(hello.openssl()) == b"good\n"
-    assert 1.9 < time.monotonic() - began < 3.0
+    assert 0.2 < time.monotonic() - began < 1.5
+    assert one.total("fedway_gateway_hedges_total") == 1
+    # not more often than the budget: a burst of ten, then one in five
+    calls = [threading.Thread(target=one.call, args=(hello.openssl(),)) for _ in range(40)]
+    for call in calls:
+        call.start()
+    for call in calls:
+        call.join()
+    assert one.total("fedway_gateway_hedges_total") <= 10 + 41 // 5
+
+
+def test_a_second_connect_that_is_refused_leaves_the_first_one_alone(gateway, upstream, black_hole):
+    one = gateway(routes=[route({"address": HOST, "port": black_hole.port, "weight": 1000},
+                                {"address": HOST, "port": unused_port()},
+                                upstream("next").endpoint(priority=1))])
+    began = time.monotonic()
+    assert one.call(hello.openssl()) == b"next\n"
+    # the first one has its two seconds, unless the next priority was the second choice
+    assert time.monotonic() - began < 3.5
+    assert one.total("fedway_gateway_hedges_total") == 1
+    assert one.closed("connect_failed") == 0
 
 
 def test_others_are_served_while_a_connect_hangs(gateway, upstream, black_hole):

@@ -53,6 +53,7 @@ void ew_conn_drop_dialing(struct ew_conn *conn)
 	if (dialing == NULL)
 		return;
 	ew_hello_io_give_memory(conn);
+	ew_dial_drop_hedge(conn);
 	ew_table_unref(dialing->table);
 	free(dialing);
 	conn->dialing = NULL;

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Upstreams: choose, connect, send the hello, wait for the first bytes. As long as none of these
- * has reached the client the connection may begin anew elsewhere.
+ * Upstreams: choose and connect, until an endpoint is connected or none is left.
+ *
+ * A connect without result for EW_HEDGE_AFTER_MS gets a second one beside it, to the endpoint that
+ * would have been next; whoever connects first is taken, and the other one is closed. The worker's
+ * budget (table/hedge.h) bounds how many.
  */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/macros.h"
 #include "path/path_io.h"
-
-static void dial_next(struct ew_conn *conn);
 
 /* --- choice ----------------------------------------------------------------------------------- */
 
@@ -89,20 +89,24 @@ static void on_none_left(struct ew_conn *conn)
 
 /* --- connect ---------------------------------------------------------------------------------- */
 
-static void on_upstream(struct ew_watch *watch, uint32_t events)
+static void on_event(struct ew_conn *conn, uint32_t events)
 {
-	struct ew_conn *conn = CONTAINER_OF(watch, struct ew_conn, upstream_watch);
-	/* closed, or given up, by what came before in this turn */
-	if (conn->upstream.fd < 0)
-		return;
 	ew_side_on_event(&conn->upstream, events);
 	if (conn->state == EW_CONN_DIAL || conn->state == EW_CONN_ANSWER)
-		ew_dial_on_upstream(conn);
+		ew_answer_on_upstream(conn);
 	else
 		ew_conn_step(conn);
 	/* who reads it sees that it has failed, but it may be that nobody does */
 	if (conn->state == EW_CONN_RELAY && conn->upstream.failed)
 		ew_conn_on_failed_side(conn, &conn->upstream);
+}
+
+static void on_upstream(struct ew_watch *watch, uint32_t events)
+{
+	struct ew_conn *conn = CONTAINER_OF(watch, struct ew_conn, upstream_watch);
+	/* closed, or given up, by what came before in this turn */
+	if (conn->upstream.fd >= 0 && !conn->on_hedge)
+		on_event(conn, events);
 }
 
 enum dialed {
@@ -111,7 +115,8 @@ enum dialed {
 	DIAL_NO_DESCRIPTOR
 };
 
-static enum dialed dial(struct ew_conn *conn, const struct addr *addr)
+static enum dialed dial(struct ew_conn *conn, const struct addr *addr, struct ew_watch *watch,
+                        struct ew_side *ret_side)
 {
 	static const int on = 1;
 	struct sockaddr_storage sa;
@@ -124,17 +129,15 @@ static enum dialed dial(struct ew_conn *conn, const struct addr *addr)
 		close(fd);
 		return DIAL_REFUSED;
 	}
-	conn->upstream_watch.fn = on_upstream;
-	if (!ew_worker_register(conn->door->worker, fd, &conn->upstream_watch, EW_SIDE_EVENTS)) {
+	if (!ew_worker_register(conn->door->worker, fd, watch, EW_SIDE_EVENTS)) {
 		close(fd);
 		return DIAL_NO_DESCRIPTOR;
 	}
-	conn->upstream = (struct ew_side){.fd = fd};
+	*ret_side = (struct ew_side){.fd = fd};
 	return DIALED;
 }
 
-/* The mark for the present choice; its length, 0 for who does not take one. */
-static size_t make_mark(const struct ew_dialing *dialing, uint8_t mark[EW_MARK_MAX])
+size_t ew_dial_mark(const struct ew_dialing *dialing, uint8_t mark[EW_MARK_MAX])
 {
 	const struct ew_gateway *gateway = dialing->choice.gateway;
 	if (gateway == NULL || !gateway->mark)
@@ -149,17 +152,30 @@ static void begin_attempt(struct ew_conn *conn)
 	uint8_t mark[EW_MARK_MAX];
 	dialing->sent = 0;
 	dialing->n_first = 0;
-	dialing->mark_len = (uint8_t)make_mark(dialing, mark);
+	dialing->mark_len = (uint8_t)ew_dial_mark(dialing, mark);
 }
 
-/* The present attempt came to nothing. */
-static void note_failure(const struct ew_conn *conn)
+static void note_failure(const struct ew_conn *conn, const struct ew_choice *choice)
 {
-	const struct ew_dialing *dialing = conn->dialing;
 	const struct ew_worker *worker = conn->door->worker;
-	if (dialing->tries.n > 0 &&
-	    ew_route_on_failed(dialing->route, &dialing->choice, worker->now_ms))
+	if (ew_route_on_failed(conn->dialing->route, choice, worker->now_ms))
 		metrics_add(worker->setup->stats->ejections, 1);
+}
+
+static uint32_t connect_ms(const struct ew_dialing *dialing)
+{
+	return dialing->route->connect_ms > 0 ? dialing->route->connect_ms
+	                                      : ew_conn_state_deadline_ms(EW_CONN_DIAL);
+}
+
+static void on_dialed(struct ew_conn *conn)
+{
+	struct ew_worker *worker = conn->door->worker;
+	uint32_t ms = connect_ms(conn->dialing);
+	conn->dialing->begun_ms = worker->now_ms;
+	ew_hedge_on_dial(&worker->hedge);
+	ew_conn_move(&conn->state, EW_CONN_DIAL);
+	ew_conn_set_deadline(conn, ms < EW_HEDGE_AFTER_MS ? ms : EW_HEDGE_AFTER_MS);
 }
 
 static void dial_next(struct ew_conn *conn)
@@ -168,32 +184,131 @@ static void dial_next(struct ew_conn *conn)
 	struct ew_dialing *dialing = conn->dialing;
 	struct ew_use *use = ew_worker_use(worker, dialing->route);
 	struct ew_ask ask = ask_of(conn);
-	note_failure(conn);
+	ew_dial_drop_hedge(conn);
 	ew_side_close(&conn->upstream);
 	conn->series = NULL;
+	conn->on_hedge = false;
+	conn->upstream_watch.fn = on_upstream;
 	while (ew_balance_choose(&use->balance, &ask, &dialing->tries, &dialing->choice)) {
 		if (dialing->tries.n > 1)
 			metrics_add(worker->setup->stats->retries, 1);
 		begin_attempt(conn);
-		switch (dial(conn, &dialing->choice.addr)) {
+		switch (dial(conn, &dialing->choice.addr, &conn->upstream_watch, &conn->upstream)) {
 		case DIALED:
-			ew_conn_move(&conn->state, EW_CONN_DIAL);
-			ew_conn_set_deadline(conn, dialing->route->connect_ms);
+			on_dialed(conn);
 			return;
 		case DIAL_NO_DESCRIPTOR:
 			fail(conn, EW_CLOSE_NO_DESCRIPTOR);
 			return;
 		case DIAL_REFUSED:
-			note_failure(conn);
+			note_failure(conn, &dialing->choice);
 			break;
 		}
 	}
 	on_none_left(conn);
 }
 
+/* --- a second connect ------------------------------------------------------------------------- */
+
+void ew_dial_drop_hedge(struct ew_conn *conn)
+{
+	struct ew_dialing *dialing = conn->dialing;
+	if (!dialing->hedging)
+		return;
+	dialing->hedging = false;
+	ew_side_close(&dialing->hedge);
+	ew_seat_release(&dialing->hedge_seat);
+}
+
+/* The second connect is the one that counts from here on. */
+static void change_to_hedge(struct ew_conn *conn)
+{
+	struct ew_dialing *dialing = conn->dialing;
+	ew_side_close(&conn->upstream);
+	conn->upstream = dialing->hedge;
+	conn->on_hedge = true;
+	dialing->hedging = false;
+	dialing->choice = dialing->hedge_choice;
+	dialing->begun_ms = dialing->hedge_begun_ms;
+	ew_seat_move(&conn->seat, &dialing->hedge_seat);
+	begin_attempt(conn);
+}
+
+static void on_hedge(struct ew_watch *watch, uint32_t events)
+{
+	struct ew_conn *conn = CONTAINER_OF(watch, struct ew_conn, hedge_watch);
+	struct ew_dialing *dialing = conn->dialing;
+	if (conn->on_hedge) {
+		if (conn->upstream.fd >= 0)
+			on_event(conn, events);
+		return;
+	}
+	if (dialing == NULL || !dialing->hedging)
+		return;
+	if ((events & (EPOLLERR | EPOLLHUP)) != 0) {
+		note_failure(conn, &dialing->hedge_choice);
+		ew_dial_drop_hedge(conn);
+		return;
+	}
+	if ((events & EPOLLOUT) == 0)
+		return;
+	change_to_hedge(conn);
+	on_event(conn, events);
+}
+
+static void begin_hedge(struct ew_conn *conn)
+{
+	struct ew_worker *worker = conn->door->worker;
+	struct ew_dialing *dialing = conn->dialing;
+	struct ew_use *use = ew_worker_use(worker, dialing->route);
+	struct ew_ask ask = ask_of(conn);
+	ask.seat = &dialing->hedge_seat;
+	if (!ew_hedge_may(&worker->hedge) ||
+	    !ew_balance_choose(&use->balance, &ask, &dialing->tries, &dialing->hedge_choice))
+		return;
+	ew_hedge_on_hedge(&worker->hedge);
+	metrics_add(worker->setup->stats->hedges, 1);
+	conn->hedge_watch.fn = on_hedge;
+	dialing->hedge_begun_ms = worker->now_ms;
+	switch (dial(conn, &dialing->hedge_choice.addr, &conn->hedge_watch, &dialing->hedge)) {
+	case DIALED:
+		dialing->hedging = true;
+		return;
+	case DIAL_REFUSED:
+		note_failure(conn, &dialing->hedge_choice);
+		break;
+	case DIAL_NO_DESCRIPTOR:
+		break;
+	}
+	ew_seat_release(&dialing->hedge_seat);
+}
+
+void ew_dial_elsewhere(struct ew_conn *conn)
+{
+	struct ew_dialing *dialing = conn->dialing;
+	int64_t now_ms = conn->door->worker->now_ms;
+	note_failure(conn, &dialing->choice);
+	if (!dialing->hedging) {
+		dial_next(conn);
+		return;
+	}
+	change_to_hedge(conn);
+	int64_t left_ms = dialing->begun_ms + connect_ms(dialing) - now_ms;
+	ew_conn_set_deadline(conn, left_ms > 1 ? (uint32_t)left_ms : 1);
+}
+
 void ew_dial_on_timeout(struct ew_conn *conn)
 {
-	dial_next(conn);
+	struct ew_dialing *dialing = conn->dialing;
+	int64_t left_ms = dialing->begun_ms + connect_ms(dialing) - conn->door->worker->now_ms;
+	if (left_ms <= 0) {
+		ew_dial_elsewhere(conn);
+		return;
+	}
+	/* connected, but the hello does not go out: nothing that somebody else would do better */
+	if (dialing->sent == 0 && !dialing->hedging && !conn->on_hedge)
+		begin_hedge(conn);
+	ew_conn_set_deadline(conn, (uint32_t)left_ms);
 }
 
 void ew_dial_start(struct ew_conn *conn, const struct ew_hello *hello)
@@ -209,171 +324,4 @@ void ew_dial_start(struct ew_conn *conn, const struct ew_hello *hello)
 	conn->dialing->table = ew_table_ref(worker->table);
 	conn->dialing->route = route;
 	dial_next(conn);
-}
-
-/* --- hello out -------------------------------------------------------------------------------- */
-
-/* Sends what is left of mark and hello. False: failed. */
-static bool send_hello(struct ew_conn *conn)
-{
-	struct ew_dialing *dialing = conn->dialing;
-	uint32_t hello_len = dialing->len - dialing->skip;
-	uint32_t total = dialing->mark_len + hello_len;
-	uint8_t mark[EW_MARK_MAX];
-	make_mark(dialing, mark);
-	while (dialing->sent < total && conn->upstream.writable) {
-		uint32_t at = dialing->sent;
-		struct iovec parts[2];
-		size_t n = 0;
-		if (at < dialing->mark_len)
-			parts[n++] = (struct iovec){mark + at, dialing->mark_len - at};
-		uint32_t hello_at = at < dialing->mark_len ? 0 : at - dialing->mark_len;
-		parts[n++] = (struct iovec){dialing->bytes + dialing->skip + hello_at,
-		                            hello_len - hello_at};
-		struct msghdr msg = {.msg_iov = parts, .msg_iovlen = n};
-		ssize_t sent = sendmsg(conn->upstream.fd, &msg, MSG_NOSIGNAL);
-		if (sent < 0 && errno != EAGAIN && errno != EINTR)
-			return false;
-		conn->upstream.writable = sent >= 0 || errno == EINTR;
-		dialing->sent += sent > 0 ? (uint32_t)sent : 0;
-	}
-	return true;
-}
-
-static bool is_hello_out(const struct ew_dialing *dialing)
-{
-	return dialing->sent == dialing->mark_len + (dialing->len - dialing->skip);
-}
-
-static void on_hello_out(struct ew_conn *conn)
-{
-	struct ew_dialing *dialing = conn->dialing;
-	struct ew_worker *worker = conn->door->worker;
-	/* of a gateway only its answer says that the endpoint can be reached */
-	if (dialing->choice.gateway == NULL)
-		ew_route_on_connected(dialing->route, &dialing->choice, worker->now_ms);
-	conn->series = ew_worker_series(worker, dialing);
-	conn->active_ms = worker->now_ms;
-	ew_conn_move(&conn->state, EW_CONN_ANSWER);
-	conn->idle_ms = dialing->route->idle_ms > 0 ? dialing->route->idle_ms
-	                                            : ew_conn_state_deadline_ms(conn->state);
-	ew_conn_set_deadline(conn, conn->idle_ms < EW_GUARD_MS ? conn->idle_ms : EW_GUARD_MS);
-}
-
-/* --- first answer ----------------------------------------------------------------------------- */
-
-/* An end before the first byte: of a remote gateway it is a refusal, of a workload its own word. */
-static bool may_try_again(const struct ew_conn *conn)
-{
-	const struct ew_dialing *dialing = conn->dialing;
-	return dialing->choice.gateway != NULL && !dialing->said_more &&
-	       dialing->hello == dialing->len;
-}
-
-/* The connection has an answer: nothing is tried again from here on. */
-static void begin_relay(struct ew_conn *conn)
-{
-	struct ew_dialing *dialing = conn->dialing;
-	if (dialing->choice.gateway != NULL)
-		ew_route_on_connected(dialing->route, &dialing->choice, conn->door->worker->now_ms);
-	ew_route_on_opened(dialing->route);
-	metrics_add(conn->series->opened, 1);
-	metrics_add(conn->series->received, dialing->len - dialing->skip);
-	ew_conn_move(&conn->state, EW_CONN_RELAY);
-	ew_conn_drop_dialing(conn);
-}
-
-/* Passes the first bytes on. False: the client was reset. */
-static bool pass_on(struct ew_conn *conn, const uint8_t *data, size_t len)
-{
-	uint64_t bytes = 0;
-	if (len == 0)
-		return true;
-	if (!ew_flow_push(&conn->down, &conn->client, data, len, &bytes)) {
-		ew_conn_on_failure(conn, true, conn->down.error);
-		return false;
-	}
-	metrics_add(conn->series->sent, (int64_t)bytes);
-	return true;
-}
-
-static void on_answer_end(struct ew_conn *conn, int errnum)
-{
-	struct ew_dialing *dialing = conn->dialing;
-	if (dialing->n_first == 0 && may_try_again(conn)) {
-		dial_next(conn);
-		return;
-	}
-	if (errnum != 0) {
-		ew_conn_on_failure(conn, false, errnum);
-		return;
-	}
-	uint8_t first[EW_ALERT_LEN];
-	uint8_t n_first = dialing->n_first;
-	memcpy(first, dialing->first, n_first);
-	conn->down.ended = true;
-	begin_relay(conn);
-	if (pass_on(conn, first, n_first))
-		ew_conn_step(conn);
-}
-
-static void on_answer_bytes(struct ew_conn *conn, uint8_t *data, size_t len)
-{
-	struct ew_dialing *dialing = conn->dialing;
-	const struct ew_gateway *gateway = dialing->choice.gateway;
-	if (gateway != NULL && gateway->mark && may_try_again(conn)) {
-		switch (ew_conn_answer(data, len)) {
-		case EW_ANSWER_REFUSED:
-			dial_next(conn);
-			return;
-		case EW_ANSWER_MORE:
-			memcpy(dialing->first, data, len);
-			dialing->n_first = (uint8_t)len;
-			return;
-		case EW_ANSWER_PASS:
-			break;
-		}
-	}
-	conn->active_ms = conn->door->worker->now_ms;
-	begin_relay(conn);
-	if (pass_on(conn, data, len))
-		ew_conn_step(conn);
-}
-
-static void read_answer(struct ew_conn *conn)
-{
-	struct ew_dialing *dialing = conn->dialing;
-	uint8_t *buffer = conn->door->worker->buffer;
-	size_t kept = dialing->n_first;
-	memcpy(buffer, dialing->first, kept);
-	ssize_t n = recv(conn->upstream.fd, buffer + kept, EW_COPY_MAX, 0);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-		conn->upstream.readable = errno == EINTR;
-		return;
-	}
-	if (n <= 0) {
-		conn->upstream.readable = false;
-		on_answer_end(conn, n < 0 ? errno : 0);
-		return;
-	}
-	/* what is read next is the end */
-	conn->upstream.readable |= ew_side_on_read(&conn->upstream, EW_COPY_MAX, (size_t)n);
-	on_answer_bytes(conn, buffer, kept + (size_t)n);
-}
-
-void ew_dial_on_upstream(struct ew_conn *conn)
-{
-	if (conn->state == EW_CONN_DIAL && conn->upstream.writable) {
-		if (!send_hello(conn)) {
-			dial_next(conn);
-			return;
-		}
-		if (!is_hello_out(conn->dialing))
-			return;
-		on_hello_out(conn);
-	}
-	while (conn->state == EW_CONN_ANSWER && conn->upstream.readable)
-		read_answer(conn);
-	if (conn->state == EW_CONN_ANSWER)
-		ew_conn_step(conn);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * path_io - what the files of a worker share: worker_io.c (thread, messages, table),
- * listener_io.c (accept), conn_io.c (relay and end), hello_io.c, dial_io.c (upstreams), and nobody
- * else.
+ * listener_io.c (accept), conn_io.c (relay and end), hello_io.c, dial_io.c (upstreams),
+ * answer_io.c (their first bytes), and nobody else.
  *
  * Everything here belongs to the worker's thread, but for the fields named shared.
  */
@@ -19,6 +19,7 @@
 #include "path/relay_io.h"
 #include "path/stats.h"
 #include "path/worker_io.h"
+#include "table/hedge.h"
 
 enum {
 	EW_HELLO_CHUNK = 128,           /* half hellos grow from here, doubling */
@@ -67,6 +68,7 @@ struct ew_worker {
 	struct list again;  /* used up their budget */
 	uint32_t n_conns;
 
+	struct ew_hedge hedge;
 	struct ew_pipes pipes;
 	uint8_t *buffer; /* EW_BUFFER_SIZE */
 
@@ -113,6 +115,12 @@ struct ew_dialing {
 	const struct ew_route *route;
 	struct ew_tries tries;
 	struct ew_choice choice;
+	int64_t begun_ms; /* the connect to it */
+	bool hedging;     /* a second connect is pending */
+	struct ew_side hedge;
+	struct ew_choice hedge_choice;
+	struct ew_seat hedge_seat;
+	int64_t hedge_begun_ms;
 	char cluster[EW_MARK_CLUSTER_MAX + 1]; /* that the mark names */
 	uint8_t bytes[];
 };
@@ -124,6 +132,7 @@ struct ew_conn {
 	struct ew_door_io *door;
 	struct ew_watch client_watch;
 	struct ew_watch upstream_watch;
+	struct ew_watch hedge_watch;
 	struct ew_side client;
 	struct ew_side upstream;
 	struct ew_flow up;
@@ -136,6 +145,7 @@ struct ew_conn {
 	struct addr peer;
 	bool admitted; /* its source may connect */
 	bool guarded;  /* asks whether its peers live */
+	bool on_hedge; /* the upstream was a second connect: hedge_watch has its events */
 	enum ew_conn_state state;
 	uint32_t discarded; /* while closing */
 };
@@ -195,9 +205,19 @@ void ew_hello_io_give_memory(struct ew_conn *conn);
 
 /* The hello is whole: chooses and connects; goes on to the next endpoint as often as need be. */
 void ew_dial_start(struct ew_conn *conn, const struct ew_hello *hello);
-void ew_dial_on_upstream(struct ew_conn *conn);
-/* DIAL has lasted too long. */
+/* The present attempt came to nothing: goes on with the second one, or with another. */
+void ew_dial_elsewhere(struct ew_conn *conn);
+/* The mark for the present choice; its length, 0 for who does not take one. */
+size_t ew_dial_mark(const struct ew_dialing *dialing, uint8_t mark[EW_MARK_MAX]);
+/* DIAL has lasted long enough for a second connect, or too long. */
 void ew_dial_on_timeout(struct ew_conn *conn);
+/* Gives up a second connect. Harmless without one. */
+void ew_dial_drop_hedge(struct ew_conn *conn);
+
+/* --- answer_io.c ------------------------------------------------------------------------------ */
+
+/* Something happened at an upstream that has not answered. */
+void ew_answer_on_upstream(struct ew_conn *conn);
 
 /* --- worker_io.c ------------------------------------------------------------------------------ */
 

@@ -81,6 +81,8 @@ static void create_own(struct ew_stats *stats)
 	static const char *const version = FEDWAY_VERSION;
 	stats->retries = single(stats, METRICS_COUNTER, "fedway_gateway_retries_total",
 	                        "Connects that were tried again on another endpoint.");
+	stats->hedges = single(stats, METRICS_COUNTER, "fedway_gateway_hedges_total",
+	                       "Second connects that were begun while a first one was pending.");
 	stats->ejections =
 		single(stats, METRICS_COUNTER, "fedway_gateway_ejections_total",
 	               "Addresses that were left out of a route for a while, as connects failed.");

@@ -35,6 +35,7 @@ struct ew_stats {
 	struct metrics_value *accepted[2];
 	struct metrics_value *active[2];
 	struct metrics_value *retries;
+	struct metrics_value *hedges;
 	struct metrics_value *ejections;
 	struct metrics_value *accept_pauses;
 	struct metrics_value *reloads_ok;

@@ -315,6 +315,7 @@ struct ew_worker *ew_worker_create(const struct ew_worker_setup *setup, uint32_t
 	worker->buffer = xmalloc(EW_BUFFER_SIZE);
 	worker->now_ms = clock_now_ms();
 	ew_wheel_init(&worker->wheel, worker->now_ms);
+	ew_hedge_init(&worker->hedge);
 	list_init(&worker->conns);
 	list_init(&worker->closed);
 	list_init(&worker->again);

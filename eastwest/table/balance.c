@@ -195,6 +195,13 @@ void ew_seat_release(struct ew_seat *seat)
 	seat->traffic = NULL;
 }
 
+void ew_seat_move(struct ew_seat *seat, struct ew_seat *from)
+{
+	leave_address(seat);
+	seat->active = from->active;
+	from->active = NULL;
+}
+
 /* --- choice ----------------------------------------------------------------------------------- */
 
 static const struct ew_candidate *next_candidate(struct ew_balance *balance,

@@ -12,10 +12,12 @@ void ew_hedge_on_dial(struct ew_hedge *hedge)
 		hedge->credit++;
 }
 
-bool ew_hedge_take(struct ew_hedge *hedge)
+bool ew_hedge_may(const struct ew_hedge *hedge)
 {
-	if (hedge->credit < EW_HEDGE_DIALS)
-		return false;
+	return hedge->credit >= EW_HEDGE_DIALS;
+}
+
+void ew_hedge_on_hedge(struct ew_hedge *hedge)
+{
 	hedge->credit -= EW_HEDGE_DIALS;
-	return true;
 }

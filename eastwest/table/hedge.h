@@ -23,5 +23,7 @@ struct ew_hedge {
 void ew_hedge_init(struct ew_hedge *hedge);
 /* A first connect was begun. */
 void ew_hedge_on_dial(struct ew_hedge *hedge);
-/* May a second one be? If so it is paid for. */
-bool ew_hedge_take(struct ew_hedge *hedge);
+/* May a second one be? */
+bool ew_hedge_may(const struct ew_hedge *hedge);
+/* It was begun. Only if it may be. */
+void ew_hedge_on_hedge(struct ew_hedge *hedge);

@@ -60,7 +60,8 @@ struct ew_ask {
 	uint16_t cluster;        /* MARKED: EW_NAME_NONE for any */
 	const struct ip *source; /* the client's; NULL: not known, as round robin then */
 	int64_t now_ms;
-	struct ew_seat *seat; /* the connection's; NULL: it is not counted */
+	struct ew_seat *seat; /* the connection's, or a second one for another address at once;
+	                         NULL: it is not counted */
 };
 
 struct ew_choice {
@@ -103,6 +104,8 @@ bool ew_balance_choose(struct ew_balance *balance, const struct ew_ask *ask, str
                        struct ew_choice *ret_choice);
 /* The connection has ended. Harmless twice; the balance may be gone. Worker's thread. */
 void ew_seat_release(struct ew_seat *seat);
+/* The connection goes to the address of a second seat, which is empty then. */
+void ew_seat_move(struct ew_seat *seat, struct ew_seat *from);
 
 /* Is there something to choose at all? */
 bool ew_balance_has(struct ew_balance *balance, const struct ew_ask *ask);
