@@ -11,8 +11,8 @@
 
 /* Runs a program inside a host (NULL: the wan's own namespace), in this process' working folder or
  * in folder, and waits; it inherits what this process has open, so a listener opened before serves
- * the host's network from inside. SIGTERM and SIGHUP are passed on to it. This process is inside
- * afterwards. ret_status: its exit status; 128 plus the number of the signal that ended it. */
+ * the host's network from inside. SIGTERM and SIGHUP are passed on to it. ret_status: its exit
+ * status; 128 plus the number of the signal that ended it. */
 MUST_CHECK
 bool lab_exec(const char *dir, const struct lab_host *host, const char *folder, char *const argv[],
               int *ret_status, struct err *err);

@@ -67,66 +67,32 @@ bool lab_enter_host(const struct lab_host *host, struct err *err)
 	return join_namespace(path, CLONE_NEWNET, err);
 }
 
-/* --- a program -------------------------------------------------------------------------------- */
+/* --- going in --------------------------------------------------------------------------------- */
 
 static volatile pid_t passed_to;
 
 static void on_signal(int number)
 {
-	if (passed_to > 0)
-		kill(passed_to, number);
+	kill(passed_to, number);
 }
 
-static void pass_signals_on(pid_t pid)
+/* Until the child has ended: its exit status, 128 plus the number of a signal that ended it. */
+static int wait_for(pid_t pid)
 {
 	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 	struct sigaction ignore = {.sa_handler = SIG_IGN};
+	int status;
 	passed_to = pid;
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGHUP, &action, NULL);
-	/* the terminal tells both of us */
+	/* of these the terminal tells the child as well */
 	sigaction(SIGINT, &ignore, NULL);
 	sigaction(SIGQUIT, &ignore, NULL);
-}
-
-static _Noreturn void become(char *const argv[])
-{
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	execvp(argv[0], argv);
-	fprintf(stderr, "fedway: cannot run '%s': %s\n", argv[0], strerror(errno));
-	_exit(127);
-}
-
-bool lab_exec(const char *dir, const struct lab_host *host, const char *folder, char *const argv[],
-              int *ret_status, struct err *err)
-{
-	int status;
-	if (!enter_lab(dir, err) || (host != NULL && !lab_enter_host(host, err)))
-		return false;
-	if (folder != NULL && chdir(folder) != 0)
-		return err_set_errno(err, errno, "cannot go to '%s'", folder);
-	pid_t pid = fork();
-	if (pid < 0)
-		return err_set_errno(err, errno, "cannot fork");
-	if (pid == 0)
-		become(argv);
-	pass_signals_on(pid);
 	while (waitpid(pid, &status, 0) < 0) {
 		if (errno != EINTR)
-			return err_set_errno(err, errno, "cannot wait");
+			return 1;
 	}
-	*ret_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-	return true;
-}
-
-/* --- a piece of work -------------------------------------------------------------------------- */
-
-static int wait_for(pid_t pid)
-{
-	int status = -1;
-	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		continue;
-	return status;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 /* The error travels through the pipe as it is. */
@@ -136,19 +102,23 @@ static _Noreturn void do_inside(const char *dir, bool (*act)(void *arg, struct e
 	struct err err = {0};
 	bool ok = enter_lab(dir, &err);
 	pid_t pid = ok ? fork() : 0;
-	if (pid != 0)
-		_exit(wait_for(pid) == 0 ? 0 : 1);
+	if (pid > 0) {
+		close(report_fd);
+		_exit(wait_for(pid));
+	}
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	ok = ok && act(arg, &err);
+	ok = ok && pid == 0 && act(arg, &err);
 	fflush(stdout);
 	if (!ok)
 		IGNORE(write(report_fd, &err, sizeof(err)) < 0);
 	_exit(ok ? 0 : 1);
 }
 
-bool lab_inside(const char *dir, bool (*act)(void *arg, struct err *err), void *arg,
-                struct err *err)
+/* Returns when the act has ended, or the program that it became. */
+static bool go_inside(const char *dir, bool (*act)(void *arg, struct err *err), void *arg,
+                      int *ret_status, struct err *err)
 {
+	struct err said;
 	int pipe_fds[2];
 	if (pipe2(pipe_fds, O_CLOEXEC) != 0)
 		return err_set_errno(err, errno, "cannot make a pipe");
@@ -160,13 +130,49 @@ bool lab_inside(const char *dir, bool (*act)(void *arg, struct err *err), void *
 		do_inside(dir, act, arg, pipe_fds[1]);
 	}
 	close(pipe_fds[1]);
-	struct err said;
+	if (pid > 0)
+		*ret_status = wait_for(pid);
 	ssize_t n = read(pipe_fds[0], &said, sizeof(said));
 	close(pipe_fds[0]);
-	int status = wait_for(pid);
 	if (n == sizeof(said))
 		*err = said;
-	else if (status != 0)
-		return err_set(err, ERR_IO, "the lab could not be entered");
+	else if (pid < 0)
+		return err_set(err, ERR_IO, "cannot fork");
 	return n != sizeof(said);
+}
+
+bool lab_inside(const char *dir, bool (*act)(void *arg, struct err *err), void *arg,
+                struct err *err)
+{
+	int status;
+	return go_inside(dir, act, arg, &status, err) &&
+	       (status == 0 || err_set(err, ERR_IO, "interrupted inside the lab"));
+}
+
+/* --- a program -------------------------------------------------------------------------------- */
+
+struct errand {
+	const struct lab_host *host;
+	const char *folder;
+	char *const *argv;
+};
+
+static bool become(void *arg, struct err *err)
+{
+	const struct errand *errand = arg;
+	struct sigaction usual = {.sa_handler = SIG_DFL};
+	if (errand->host != NULL && !lab_enter_host(errand->host, err))
+		return false;
+	if (errand->folder != NULL && chdir(errand->folder) != 0)
+		return err_set_errno(err, errno, "cannot go to '%s'", errand->folder);
+	sigaction(SIGPIPE, &usual, NULL);
+	execvp(errand->argv[0], errand->argv);
+	return err_set_errno(err, errno, "cannot run '%s'", errand->argv[0]);
+}
+
+bool lab_exec(const char *dir, const struct lab_host *host, const char *folder, char *const argv[],
+              int *ret_status, struct err *err)
+{
+	struct errand errand = {host, folder, argv};
+	return go_inside(dir, become, &errand, ret_status, err);
 }

@@ -100,13 +100,24 @@ static bool open_api(struct mesh *mesh, const struct lab_host *host, struct err 
 	return err_wrap(err, "the API server of %s", host->name);
 }
 
+/* An API server that has just begun may not serve every type yet. */
+static bool apply(struct remote *remote, const json_t *object, struct err *err)
+{
+	struct kube_ref ref = lab_ref_of(object);
+	int64_t since_ms = clock_now_ms();
+	do {
+		json_t *answer = remote_apply(remote, &ref, object, err);
+		json_decref(answer);
+		if (answer != NULL)
+			return true;
+	} while (err->code == ERR_NOT_FOUND && lab_wait_a_little(since_ms, LAB_WAIT_MS));
+	return false;
+}
+
 static bool apply_all(struct remote *remote, const json_t *objects, struct err *err)
 {
 	for (size_t i = 0; i < json_array_size(objects); i++) {
-		struct kube_ref ref = lab_ref_of(json_array_get(objects, i));
-		json_t *answer CLEANUP(json_cleanup) =
-			remote_apply(remote, &ref, json_array_get(objects, i), err);
-		if (answer == NULL)
+		if (!apply(remote, json_array_get(objects, i), err))
 			return false;
 	}
 	return true;
