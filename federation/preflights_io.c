@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The first request goes through an HTTP client of its own, as the header fields of its answer are
- * wanted; the others through the Kubernetes client. A run ends by run_reply() or run_fail() and is
- * freed at the end of that turn, since the callbacks of its clients may still be on the stack.
+ * wanted; the others through the Kubernetes client. A run ends by run_reply() or run_fail(); its
+ * clients are freed at the end of that turn, since their callbacks may still be on the stack.
  */
 #include "gather.h"
 #include "preflights.h"
@@ -52,6 +52,7 @@ struct run {
 	struct kubeconfig kubeconfig;
 	struct err kubeconfig_err; /* msg "": it can be used */
 	struct http_client *http;
+	struct http_call *version_call; /* under way, or NULL */
 	struct kube_client *member;
 	json_t *version;
 	struct err version_err;
@@ -71,9 +72,6 @@ static void run_free(void *arg)
 {
 	struct run *run = arg;
 	loop_timer_fini(&run->deadline);
-	gather_destroy(run->clusters);
-	gather_destroy(run->secret);
-	gather_destroy(run->questions);
 	http_client_destroy(run->http);
 	kube_client_destroy(run->member);
 	kubeconfig_fini(&run->kubeconfig);
@@ -84,7 +82,12 @@ static void run_free(void *arg)
 
 static void run_end(struct run *run)
 {
+	/* nothing that is under way may come back to a run that has been answered */
 	loop_timer_cancel(&run->deadline);
+	http_call_cancel(run->version_call);
+	gather_destroy(run->clusters);
+	gather_destroy(run->secret);
+	gather_destroy(run->questions);
 	list_remove(&run->link);
 	run->preflights->n_runs--;
 	loop_bury(run->preflights->config.loop, run_free, run);
@@ -212,6 +215,7 @@ static void on_version(struct http_call *call, const struct http_response *respo
                        const struct err *err, void *arg)
 {
 	struct run *run = arg;
+	run->version_call = NULL;
 	run->took_ms = http_call_took_ms(call);
 	run->answered_s = clock_wall_s();
 	if (response != NULL)
@@ -234,7 +238,7 @@ static void ask_version(struct run *run)
 		.on_done = on_version,
 		.arg = run,
 	};
-	http_client_send(run->http, &config);
+	run->version_call = http_client_send(run->http, &config);
 	free(url);
 }
 
