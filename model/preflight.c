@@ -163,6 +163,11 @@ static void judge_clock(const struct preflight_facts *facts, struct found *found
 /* --- what the credentials can do ----------------------------------------------------------------
  */
 
+static bool is_silence(const struct err *err)
+{
+	return err->code == ERR_TIMEOUT || err->code == ERR_IO;
+}
+
 static void judge_tokens(const struct preflight_facts *facts, struct found *found)
 {
 	const struct err *err = facts->tokens.err;
@@ -171,7 +176,8 @@ static void judge_tokens(const struct preflight_facts *facts, struct found *foun
 		found_pass(found,
 		           "it reviews tokens of its workloads (audiences fedway, istio-ca)");
 	else if (err != NULL)
-		found_fail(found, "FED-406", "it does not review tokens: %s", err->msg);
+		found_fail(found, is_silence(err) ? "FED-405" : "FED-406",
+		           "it does not review tokens: %s", err->msg);
 	else
 		found_fail(found, "FED-406", "its answer to a TokenReview has no status");
 }

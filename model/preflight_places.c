@@ -75,7 +75,7 @@ void preflight_localities(const struct preflight_facts *facts, struct found *fou
 	size_t n = json_array_size(items);
 	size_t bare = 0;
 	if (facts->nodes.err != NULL) {
-		found_warn(found, "", "%s", facts->nodes.err->msg);
+		found_warn(found, "", "its nodes cannot be listed: %s", facts->nodes.err->msg);
 		return;
 	}
 	for (size_t i = 0; i < n; i++)

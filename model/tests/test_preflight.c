@@ -133,6 +133,7 @@ static const struct row rows[] = {
 	{{.version = "{}"}, "version", "Warning", "", "which Kubernetes"},
 	{{0}, "token-review", "Passed", "", "istio-ca"},
 	{{.tokens = "!F may not"}, "token-review", "Failed", "FED-406", "may not"},
+	{{.tokens = "!T late"}, "token-review", "Failed", "FED-405", "late"},
 	{{.tokens = "{}"}, "token-review", "Failed", "FED-406", "no status"},
 	{{0}, "permissions", "Passed", "", "actions needed"},
 	{{.right = "{status: {allowed: false}}"}, "permissions", "Failed", "FED-406", "list nodes"},
