@@ -302,7 +302,7 @@ def test_gateways_prove_each_other_and_tell(federation, gateway):
     def told(live):
         """Waits for what n1's gateway says of n2's; returns the status."""
         obj = federation.control.wait("NetworkGroup", "n2", lambda obj: [
-            a["live"] for a in obj["status"]["addresses"]] == [live])
+            a.get("live") for a in obj["status"]["addresses"]] == [live])
         return obj["status"]["addresses"][0]
 
     def answers(asked, other):
