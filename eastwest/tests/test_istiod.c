@@ -589,6 +589,42 @@ static void either_number_of_a_destination_rule_ejects(void **state)
 	}
 }
 
+static void what_is_held_can_be_named_in_one_request(void **state)
+{
+	struct scene scene;
+	struct ew_istiod_stats stats;
+	struct buf bytes CLEANUP(buf_fini) = {0};
+	char name[EW_NAME_LEN_MAX + 1];
+	(void)state;
+	scene_init(&scene);
+	buf_init(&bytes, STEP_MAX);
+	start(&scene);
+	size_t fits = EW_ISTIOD_NAMES_MAX / (240 + EW_ISTIOD_NAME_EXTRA);
+	for (size_t i = 0; i < fits + 10; i++) {
+		snprintf(name, sizeof(name), "outbound_.80_._.%0*zu", 240 - 16, i);
+		buf_clear(&bytes);
+		buf_printf(&bytes, "\x0a%c\x01%s\x10\x03", (240 & 127) | 128, name);
+		send_one(&scene, XDS_CLUSTER, name, buf_str(&bytes));
+	}
+	ew_istiod_stats(scene.istiod, &stats);
+	assert_int_equal(stats.clusters, fits);
+	assert_int_equal(scene.nacks, 10);
+	assert_non_null(strstr(scene.nack, "take over"));
+	forget_requests(&scene);
+	start(&scene); /* requests that are too large do not decode */
+	assert_int_equal(scene.named, fits);
+	assert_int_equal(scene.subscribed, fits);
+	/* one less makes room for another */
+	snprintf(name, sizeof(name), "outbound_.80_._.%0*d", 240 - 16, 0);
+	send_removed(&scene, XDS_CLUSTER, name);
+	buf_clear(&bytes);
+	buf_printf(&bytes, "\x0a%c%s\x10\x03", (int)strlen(WEB), WEB);
+	send_one(&scene, XDS_CLUSTER, WEB, buf_str(&bytes));
+	ew_istiod_stats(scene.istiod, &stats);
+	assert_int_equal(stats.clusters, fits);
+	scene_fini(&scene);
+}
+
 static void malformed_responses_end_the_stream(void **state)
 {
 	static const struct str cases[] = {
@@ -651,6 +687,7 @@ int main(void)
 		cmocka_unit_test(a_cluster_behind_dns_is_no_route_and_no_fault),
 		cmocka_unit_test(an_assignment_that_is_removed_is_one_without_endpoints),
 		cmocka_unit_test(either_number_of_a_destination_rule_ejects),
+		cmocka_unit_test(what_is_held_can_be_named_in_one_request),
 		cmocka_unit_test(malformed_responses_end_the_stream),
 		cmocka_unit_test(a_table_from_the_disk_copy_is_the_one_that_was_routed),
 	};

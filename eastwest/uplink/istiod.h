@@ -31,7 +31,8 @@
 enum {
 	EW_ISTIOD_RESPONSE_MAX = 64 << 20, /* bytes of one response */
 	EW_ISTIOD_REQUEST_MAX = 4 << 20,   /* an istiod takes no larger ones */
-	EW_ISTIOD_CLUSTERS_MAX = 30000,    /* so that one request can name them all */
+	EW_ISTIOD_NAMES_MAX = 3 << 20, /* bytes of clusters' names: one request names them all */
+	EW_ISTIOD_NAME_EXTRA = 16,     /* what each of them takes besides */
 	EW_ISTIOD_LISTENERS_MAX = 64,
 	EW_ISTIOD_NAMES_A_REQUEST = 5000
 };

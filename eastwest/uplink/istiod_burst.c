@@ -16,7 +16,7 @@ void istiod_touch(struct ew_istiod *istiod, struct str name)
 	map_set(&istiod->changed, name, present);
 }
 
-bool istiod_is_exposed(const struct ew_istiod *istiod, struct str name)
+static bool is_exposed(const struct ew_istiod *istiod, struct str name)
 {
 	map_for_each (it, &istiod->listeners) {
 		if (ew_exposed_has(map_value(it), name))
@@ -25,10 +25,10 @@ bool istiod_is_exposed(const struct ew_istiod *istiod, struct str name)
 	return false;
 }
 
-bool istiod_is_routable(const struct ew_istiod *istiod, struct str name)
+static bool is_routable(const struct ew_istiod *istiod, struct str name)
 {
 	return map_find(&istiod->clusters, name) != NULL &&
-	       map_find(&istiod->assignments, name) != NULL && istiod_is_exposed(istiod, name);
+	       map_find(&istiod->assignments, name) != NULL && is_exposed(istiod, name);
 }
 
 /* --- bursts ----------------------------------------------------------------------------------- */
@@ -40,7 +40,7 @@ static void add_route(const struct ew_istiod *istiod, struct ew_burst *burst, st
 	struct ew_burst_route *route = &burst->routes[burst->n_routes++];
 	struct err err;
 	*route = (struct ew_burst_route){.sni = str_dup(name)};
-	if (!istiod_is_routable(istiod, name))
+	if (!is_routable(istiod, name))
 		return;
 	const struct istiod_held *cluster = map_find(&istiod->clusters, name);
 	const struct istiod_held *assignment = map_find(&istiod->assignments, name);
@@ -53,7 +53,7 @@ static void add_route(const struct ew_istiod *istiod, struct ew_burst *burst, st
 static bool is_news(struct ew_istiod *istiod, struct str name)
 {
 	bool before = map_find(&istiod->routed, name) != NULL;
-	bool now = istiod_is_routable(istiod, name);
+	bool now = is_routable(istiod, name);
 	if (now)
 		map_set(&istiod->routed, name, present);
 	else
@@ -108,7 +108,7 @@ static void copy_snapshot(const struct ew_istiod *istiod, struct xds_delta_clien
 void ew_istiod_copy(const struct ew_istiod *istiod, struct xds_delta_client *to)
 {
 	map_for_each (it, &istiod->clusters) {
-		if (!istiod_is_routable(istiod, map_key(it)))
+		if (!is_routable(istiod, map_key(it)))
 			continue;
 		const struct istiod_held *cluster = map_value(it);
 		const struct istiod_held *assignment = map_find(&istiod->assignments, map_key(it));

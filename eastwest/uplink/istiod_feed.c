@@ -83,6 +83,7 @@ static void remove_cluster(struct ew_istiod *istiod, struct str name)
 	map_remove(&istiod->unresolved, name);
 	if (map_find(&istiod->clusters, name) == NULL)
 		return;
+	istiod->names_len -= name.len + EW_ISTIOD_NAME_EXTRA;
 	drop(istiod, &istiod->clusters, name);
 	drop(istiod, &istiod->assignments, name);
 	free(map_remove(&istiod->refused[ISTIOD_ASSIGNMENTS], name));
@@ -104,14 +105,18 @@ static bool take_cluster(struct ew_istiod *istiod, struct str name, struct str b
 		return true;
 	}
 	bool is_new = map_find(&istiod->clusters, name) == NULL;
-	if (is_new && map_len(&istiod->clusters) >= EW_ISTIOD_CLUSTERS_MAX)
-		return err_set(err, ERR_TOO_LARGE, "more than %d clusters", EW_ISTIOD_CLUSTERS_MAX);
+	size_t names_len = istiod->names_len + name.len + EW_ISTIOD_NAME_EXTRA;
+	if (is_new && names_len > EW_ISTIOD_NAMES_MAX)
+		return err_set(err, ERR_TOO_LARGE, "the names of all clusters take over %d bytes",
+		               EW_ISTIOD_NAMES_MAX);
 	struct xds_resource *resource = istiod_translate_cluster(name, bytes, err);
 	if (resource == NULL || !hold(istiod, &istiod->clusters, resource, bytes, err))
 		return false;
 	map_remove(&istiod->unresolved, name);
-	if (is_new)
-		istiod_want(istiod, name);
+	if (!is_new)
+		return true;
+	istiod->names_len = names_len;
+	istiod_want(istiod, name);
 	return true;
 }
 

@@ -45,6 +45,7 @@ struct ew_istiod {
 	char *version;
 
 	struct map clusters;                /* name to struct istiod_held */
+	size_t names_len;                   /* of clusters, with EW_ISTIOD_NAME_EXTRA each */
 	struct map assignments;             /* the same */
 	struct map listeners;               /* name to struct ew_exposed */
 	struct map refused[N_ISTIOD_KINDS]; /* name to message */
@@ -86,5 +87,3 @@ struct xds_resource *istiod_translate_assignment(struct str name, struct str byt
 
 /* istiod_burst.c */
 void istiod_touch(struct ew_istiod *istiod, struct str name);
-bool istiod_is_exposed(const struct ew_istiod *istiod, struct str name);
-bool istiod_is_routable(const struct ew_istiod *istiod, struct str name);
