@@ -85,10 +85,10 @@ static bool make_network(const struct lab_options *options, const char *dir, str
 	return true;
 }
 
-/* Shown with --dir only where it is not the usual one. */
+/* The folder is told where it is not the usual one. */
 static void tell_use(const char *dir, int64_t took_ms)
 {
-	static const char *const commands_[] = {
+	static const char *const uses[] = {
 		"exec control fedway status",
 		"exec control kubectl get clusters.fedway.io      # or: fedway get clusters",
 		"exec cluster1/sleep fedway lab workload sleep --calls 9",
@@ -99,12 +99,26 @@ static void tell_use(const char *dir, int64_t took_ms)
 	printf("\nUp after %.1f s. The control plane answers inside the lab; its kubeconfig is\n"
 	       "%s/control/kubeconfig. Try:\n\n",
 	       (double)took_ms / 1000, dir);
-	for (size_t i = 0; i < N_ELEMS(commands_); i++) {
+	for (size_t i = 0; i < N_ELEMS(uses); i++) {
 		if (strcmp(dir, "/tmp/fedway-lab") == 0)
-			printf("  fedway lab %s\n", commands_[i]);
+			printf("  fedway lab %s\n", uses[i]);
 		else
-			printf("  FEDWAY_DIR=%s fedway lab %s\n", dir, commands_[i]);
+			printf("  FEDWAY_DIR=%s fedway lab %s\n", dir, uses[i]);
 	}
+}
+
+/* They were started inside, after the network and in place of ours. */
+static bool may_adopt(const char *dir, struct err *err)
+{
+	if (lab_pid(dir) == 0)
+		return err_set(err, ERR_INVALID,
+		               "the API servers of --members run inside the lab: first 'fedway lab "
+		               "up --net-only', then start them with 'fedway lab exec'");
+	if (lab_program_pid(dir, "cluster1", "kube") != 0)
+		return err_set(err, ERR_INVALID,
+		               "this lab has API servers of its own; end it first (fedway lab "
+		               "down)");
+	return true;
 }
 
 static bool make_mesh(const struct lab_options *options, const char *dir, struct look look,
@@ -131,7 +145,9 @@ int cmd_lab_up(void *arg)
 		return cli_usage("--net-only makes nothing that --members could be for");
 	if (!look_make(&options->common, &look, &err))
 		return cli_usage("%s", err.msg);
-	if (!cmd_lab_dir(options, dir, &err) || !make_network(options, dir, look, &err))
+	if (!cmd_lab_dir(options, dir, &err) ||
+	    (options->members != NULL && !may_adopt(dir, &err)) ||
+	    !make_network(options, dir, look, &err))
 		return cli_fail(&err);
 	if (options->net_only)
 		return EXIT_DONE;

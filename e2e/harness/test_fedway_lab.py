@@ -146,6 +146,12 @@ def test_a_folder_that_is_not_a_lab_s_is_left_alone(tmp_path):
     assert (tmp_path / "thesis.txt").read_text() == "precious"
 
 
+def test_a_members_file_is_for_a_lab_without_api_servers(whole, tmp_path):
+    file = tmp_path / "members.yaml"
+    assert "of its own" in run(whole, "up", "--members", file, good=1)
+    assert "--net-only" in run(tmp_path / "lab", "up", "--members", file, good=1)
+
+
 def test_a_members_file_must_name_every_cluster(network, tmp_path):
     file = tmp_path / "members.yaml"
     file.write_text("mdemo-cluster1: /nowhere\n")
