@@ -12,6 +12,7 @@
 #include "eastwest/mesh.h"
 #include "uplink/canary_io.h"
 #include "uplink/istiod_io.h"
+#include "uplink/istiod_trust_io.h"
 #include "uplink/mesh_copy.h"
 #include "uplink/ping_io.h"
 #include "uplink/report.h"

@@ -47,11 +47,6 @@ struct ew_istiod_link {
 
 /* --- disk copy -------------------------------------------------------------------------------- */
 
-char *ew_istiod_dir(const struct ew_config *config)
-{
-	return xasprintf("%s/istiod", config->data_dir);
-}
-
 static void on_save(void *arg)
 {
 	static char nobody[] = "copy";
@@ -290,8 +285,7 @@ static bool make_parts(struct ew_istiod_link *link, const struct ew_config *conf
 	link->uplink = xds_uplink_create(&to, err);
 	if (link->uplink == NULL)
 		return false;
-	link->trust =
-		ew_istiod_trust_create(link->loop, config, link->dir, &trust_events, link, err);
+	link->trust = ew_istiod_trust_create(link->loop, config, &trust_events, link, err);
 	if (link->trust == NULL)
 		return false;
 	link->user = (struct xds_uplink_user){.on_up = on_up, .arg = link};

@@ -18,10 +18,6 @@
 
 struct ew_istiod_link;
 
-/* Where copy, certificate and key of a gateway lie: apart from those that a fedwayd gave it. Owned
- * by the caller. */
-char *ew_istiod_dir(const struct ew_config *config);
-
 /* config is borrowed for the call, events is static; on_left never comes. The pod's name is taken
  * from POD_NAME (else the host's), its address from INSTANCE_IP. NULL: ERR_INVALID, naming what is
  * missing. */

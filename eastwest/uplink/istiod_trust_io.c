@@ -178,8 +178,12 @@ void ew_istiod_trust_add_metadata(const struct ew_istiod_trust *trust, struct ht
 
 /* --- life ------------------------------------------------------------------------------------- */
 
+char *ew_istiod_dir(const struct ew_config *config)
+{
+	return xasprintf("%s/istiod", config->data_dir);
+}
+
 struct ew_istiod_trust *ew_istiod_trust_create(struct loop *loop, const struct ew_config *config,
-                                               const char *dir,
                                                const struct ew_istiod_trust_events *events,
                                                void *arg, struct err *err)
 {
@@ -196,7 +200,7 @@ struct ew_istiod_trust *ew_istiod_trust_create(struct loop *loop, const struct e
 	trust->token_file = xstrdup(plane->token_file);
 	trust->cluster = xstrdup(plane->cluster);
 	trust->uri = uri;
-	trust->dir = xstrdup(dir);
+	trust->dir = ew_istiod_dir(config);
 	buf_init(&trust->roots, CERT_PEM_MAX);
 	loop_timer_init(&trust->look, loop, on_look, trust);
 	loop_timer_set(&trust->look, 0);

@@ -33,11 +33,14 @@ struct ew_istiod_trust_events {
 	void (*on_trouble)(const char *what, const struct err *why, void *arg);
 };
 
-/* Texts are copied; events is static. dir: of certificate and key. Events come in later turns.
- * NULL: ERR_INVALID (the identity is none). */
+/* Where certificate, key and disk copy of a gateway lie: apart from those that a fedwayd gave it.
+ * Owned by the caller. */
+char *ew_istiod_dir(const struct ew_config *config);
+
+/* Texts are copied; events is static. Events come in later turns. NULL: ERR_INVALID (the identity
+ * is none). */
 MUST_CHECK
 struct ew_istiod_trust *ew_istiod_trust_create(struct loop *loop, const struct ew_config *config,
-                                               const char *dir,
                                                const struct ew_istiod_trust_events *events,
                                                void *arg, struct err *err);
 void ew_istiod_trust_destroy(struct ew_istiod_trust *trust);
