@@ -24,6 +24,8 @@ class Refused:
 
 ROUTED = Refused(None, "done")
 NOT_TLS = Refused(None, "not_tls")
+HTTP = Refused(None, "plain_http")
+SSL2 = Refused(None, "ssl2")
 # the gateway waits for the rest; the test ends the connection then
 WAITS = Refused(None, "client_left")
 DECODE, ILLEGAL, VERSION, TOO_LARGE = Refused(50), Refused(47), Refused(70), Refused(40)
@@ -138,18 +140,18 @@ NAMES = {
 }
 
 RECORDS = {
-    "SSL 2": (bytes.fromhex("802e0100020015000000100100800300800700c0") + bytes(28), NOT_TLS),
+    "SSL 2": (bytes.fromhex("802e0100020015000000100100800300800700c0") + bytes(28), SSL2),
     "SSL 2 that offers TLS 1.2": (bytes.fromhex("802e0103030015000000100100800300800700c0")
-                                  + bytes(28), NOT_TLS),
-    "plain HTTP": (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", NOT_TLS),
-    "HTTP/2 without TLS": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", NOT_TLS),
+                                  + bytes(28), SSL2),
+    "plain HTTP": (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", HTTP),
+    "HTTP/2 without TLS": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", HTTP),
     "SSH": (b"SSH-2.0-OpenSSH_9.2\r\n", NOT_TLS),
     "an alert first": (hello.alert(0), NOT_TLS),
     "application data first": (b"\x17\x03\x03\0\x01x", NOT_TLS),
     "a ServerHello first": (b"\x16\x03\x03\0\x04\x02\0\0\0", DECODE),
     "an empty hello": (b"\x16\x03\x01\0\x04\x01\0\0\0", DECODE),
     "an empty record": (b"\x16\x03\x01\0\0" + flight(), DECODE),
-    "a record of 16,385 bytes": (b"\x16\x03\x01\x40\x01" + bytes(16385), DECODE),
+    "a record of 16,385 bytes": (b"\x16\x03\x01\x40\x01" + bytes(16385), Refused(22)),
     "an alert inside the hello": (hello.records(hello.message(), 50)[:55] + hello.alert(0),
                                   DECODE),
     "an empty record inside the hello": (

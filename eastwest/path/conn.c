@@ -113,6 +113,25 @@ enum ew_close_reason ew_conn_failure(bool is_client, int errnum)
 	return dead ? EW_CLOSE_UPSTREAM_DEAD : EW_CLOSE_UPSTREAM_RESET;
 }
 
+enum ew_close_reason ew_conn_not_tls(const uint8_t *data, size_t len)
+{
+	/* methods of RFC 9110 and 5789, and the preface of HTTP/2 (RFC 9113 3.4) */
+	static const char *const methods[] = {"GET ",     "POST ",    "HEAD ",  "PUT ",   "DELETE ",
+	                                      "OPTIONS ", "CONNECT ", "TRACE ", "PATCH ", "PRI * "};
+	enum {
+		SSL2_LONG = 0x80, /* a two-byte header, RFC 5246 E.2 */
+		SSL2_CLIENT_HELLO = 1
+	};
+	for (size_t i = 0; i < N_ELEMS(methods); i++) {
+		size_t n = strlen(methods[i]);
+		if (memcmp(data, methods[i], n < len ? n : len) == 0)
+			return EW_CLOSE_PLAIN_HTTP;
+	}
+	if (len >= 3 && (data[0] & SSL2_LONG) != 0 && data[2] == SSL2_CLIENT_HELLO)
+		return EW_CLOSE_SSL2;
+	return EW_CLOSE_NOT_TLS;
+}
+
 enum ew_answer ew_conn_answer(const uint8_t *data, size_t len)
 {
 	/* alert record, TLS 1.x, two bytes, fatal */

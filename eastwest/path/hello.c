@@ -274,8 +274,10 @@ static enum ew_hello_result check_record(const uint8_t *head, size_t len, bool f
 	if (len < RECORD_HEADER)
 		return EW_HELLO_MORE;
 	size_t n = (size_t)head[3] << 8 | head[4];
-	if (n == 0 || n > RECORD_MAX)
-		return bad(hello, EW_ALERT_DECODE_ERROR, "a record has a wrong length");
+	if (n == 0)
+		return bad(hello, EW_ALERT_DECODE_ERROR, "a record is empty");
+	if (n > RECORD_MAX)
+		return bad(hello, EW_ALERT_RECORD_OVERFLOW, "a record is longer than 16384 bytes");
 	return EW_HELLO_DONE;
 }
 

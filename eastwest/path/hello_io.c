@@ -117,7 +117,10 @@ static void read_hello(struct ew_conn *conn)
 		ew_dial_start(conn, &hello);
 		return;
 	case EW_HELLO_NOT_TLS:
-		ew_conn_refuse(conn, EW_CLOSE_NOT_TLS, 0, NULL);
+		ew_conn_refuse(conn,
+		               ew_conn_not_tls(dialing->bytes + dialing->skip,
+		                               dialing->len - dialing->skip),
+		               0, NULL);
 		return;
 	case EW_HELLO_BAD:
 		ew_conn_refuse(conn, EW_CLOSE_BAD_HELLO, hello.alert, hello.why);

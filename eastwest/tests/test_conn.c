@@ -55,6 +55,29 @@ static void close_reasons_are_distinct_and_carry_the_alerts_of_the_contract(void
 	assert_string_equal(ew_close_flags(EW_CLOSE_NO_ENDPOINT), "UH");
 }
 
+static void what_is_not_tls_has_a_name_where_it_is_known(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+		enum ew_close_reason reason;
+	} rows[] = {
+		{"GET / HTTP/1.1\r\n", 16, EW_CLOSE_PLAIN_HTTP},
+		{"G", 1, EW_CLOSE_PLAIN_HTTP},
+		{"PRI * HTTP/2.0\r\n", 16, EW_CLOSE_PLAIN_HTTP},
+		{"GETS", 4, EW_CLOSE_NOT_TLS},
+		{"SSH-2.0-", 8, EW_CLOSE_NOT_TLS},
+		{"\x80\x2e\x01\x03\x01", 5, EW_CLOSE_SSL2},
+		{"\x80\x2e\x02", 3, EW_CLOSE_NOT_TLS},
+		{"\x80", 1, EW_CLOSE_NOT_TLS},
+		{"\x15\x03\x03\x00\x02", 5, EW_CLOSE_NOT_TLS},
+	};
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(rows); i++)
+		assert_int_equal(ew_conn_not_tls((const uint8_t *)rows[i].bytes, rows[i].len),
+		                 rows[i].reason);
+}
+
 static void decides_what_a_door_routes(void **state)
 {
 	static const struct {
@@ -177,6 +200,7 @@ int main(void)
 		cmocka_unit_test(every_state_that_waits_has_a_deadline),
 		cmocka_unit_test(moves_along_the_diagram),
 		cmocka_unit_test(close_reasons_are_distinct_and_carry_the_alerts_of_the_contract),
+		cmocka_unit_test(what_is_not_tls_has_a_name_where_it_is_known),
 		cmocka_unit_test(decides_what_a_door_routes),
 		cmocka_unit_test(knows_a_refusal_by_the_first_record),
 		cmocka_unit_test(tells_a_dead_host_from_a_reset),

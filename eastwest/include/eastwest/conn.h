@@ -73,6 +73,10 @@ enum {
 	X(EW_CLOSE_HELLO_TIMEOUT, "hello_timeout", true, 0, "DT",                                  \
 	  "the hello was not complete within 5 seconds")                                           \
 	X(EW_CLOSE_NOT_TLS, "not_tls", true, 0, "NR", "the first bytes are not TLS")               \
+	X(EW_CLOSE_PLAIN_HTTP, "plain_http", true, 0, "NR",                                        \
+	  "the first bytes are an HTTP request without TLS")                                       \
+	X(EW_CLOSE_SSL2, "ssl2", true, 0, "NR",                                                    \
+	  "the first bytes are a hello of SSL 2, which no mesh speaks")                            \
 	X(EW_CLOSE_BAD_HELLO, "bad_hello", true, EW_ALERT_DECODE_ERROR, "NR",                      \
 	  "the TLS hello is malformed")                                                            \
 	X(EW_CLOSE_BAD_HEADER, "bad_proxy_header", true, 0, "NR",                                  \
@@ -148,6 +152,9 @@ const struct ew_route *ew_conn_route(const struct ew_table *table, enum ew_door 
 
 /* Of a side that failed with this errno. */
 enum ew_close_reason ew_conn_failure(bool is_client, int errnum);
+
+/* What it is that is not TLS, by as many of its first bytes as there are. */
+enum ew_close_reason ew_conn_not_tls(const uint8_t *data, size_t len);
 
 /* What the first bytes of an upstream say. */
 enum ew_answer {
