@@ -151,7 +151,7 @@ class World:
     def wait_live(self, site, live, timeout=20.0):
         """What its group says of its gateway's address."""
         self.control.wait("NetworkGroup", site.plan.group, lambda obj: [
-            one["live"] for one in obj["status"]["addresses"]] == [live], timeout)
+            one.get("live") for one in obj["status"]["addresses"]] == [live], timeout)
 
     def wait_endpoints(self, wanted, timeout=30.0):
         self.control.wait("MeshService", "helloworld",
