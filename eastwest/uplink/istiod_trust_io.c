@@ -14,6 +14,8 @@
 
 enum {
 	AGAIN_MS = 2000, /* while the trust file cannot be read */
+	/* an istiod that refuses what its own CA has just issued is asked with the token alone */
+	ANOTHER_CERT_MS = 60000,
 	TOKEN_MAX = 16 << 10
 };
 
@@ -32,6 +34,7 @@ struct ew_istiod_trust {
 	struct cert_client *cert; /* NULL: there was no trust file yet */
 	bool with_cert;           /* the context in use shows the certificate */
 	bool is_refused;          /* the certificate there is will not do */
+	int64_t asked_again_ms;   /* for another one; 0: never */
 };
 
 static void tell(struct ew_istiod_trust *trust, const char *what, const struct err *why)
@@ -148,8 +151,13 @@ static void on_look(void *arg)
 void ew_istiod_trust_on_down(struct ew_istiod_trust *trust, const struct err *why)
 {
 	if (why->code == ERR_UNAUTHORIZED && trust->with_cert) {
+		int64_t now_ms = clock_now_ms();
 		trust->is_refused = true;
-		cert_client_refused(trust->cert);
+		if (trust->asked_again_ms == 0 ||
+		    now_ms - trust->asked_again_ms > ANOTHER_CERT_MS) {
+			trust->asked_again_ms = now_ms;
+			cert_client_refused(trust->cert);
+		}
 	}
 	/* in a later turn: whoever calls stands in the middle of a connection's end */
 	loop_timer_set(&trust->look, 0);
