@@ -248,12 +248,13 @@ static void on_hedge(struct ew_watch *watch, uint32_t events)
 	if ((events & (EPOLLERR | EPOLLHUP)) != 0) {
 		note_failure(conn, &dialing->hedge_choice);
 		ew_dial_drop_hedge(conn);
-		return;
+	} else if (dialing->sent > 0) {
+		/* the first one is connected, and takes a long hello in pieces */
+		ew_dial_drop_hedge(conn);
+	} else if ((events & EPOLLOUT) != 0) {
+		change_to_hedge(conn);
+		on_event(conn, events);
 	}
-	if ((events & EPOLLOUT) == 0)
-		return;
-	change_to_hedge(conn);
-	on_event(conn, events);
 }
 
 static void begin_hedge(struct ew_conn *conn)
