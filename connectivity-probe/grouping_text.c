@@ -74,6 +74,7 @@ static void add_message(const struct probe_matrix *matrix, const struct probe_ca
 	const struct probe_cluster *to = &topology->clusters[cell->to];
 	const char *subject = topology->clusters[cause->subject].name;
 	char text[512];
+	format_where(cell, text, sizeof(text));
 	switch (cause->scope) {
 	case PROBE_SCOPE_CLUSTER:
 		buf_printf(out, "[%s] nothing from it or to it works: %s", subject, title);
@@ -81,33 +82,27 @@ static void add_message(const struct probe_matrix *matrix, const struct probe_ca
 	case PROBE_SCOPE_SILENT:
 		buf_printf(out, "[%s] %s", subject, title);
 		return;
-	case PROBE_SCOPE_GATEWAY:
-		format_where(cell, text, sizeof(text));
-		buf_printf(out, "[%s] %s, from every cluster", text, title);
-		add_evidence(cell, out);
-		return;
 	case PROBE_SCOPE_EGRESS:
 		buf_printf(out, "[%s → other networks] %s", subject, title);
-		return;
-	case PROBE_SCOPE_LINK:
-		buf_printf(out, "[%s ↔ %s] %s, either way", from->network, to->network, title);
-		add_evidence(cell, out);
-		return;
-	case PROBE_SCOPE_GROUP_PAIR:
-		format_where(cell, text, sizeof(text));
-		buf_printf(out, "[%s → %s] %s %s", from->network, to->network, title, text);
-		add_evidence(cell, out);
 		return;
 	case PROBE_SCOPE_TRUST:
 		probe_trust_part(matrix, cell, text, sizeof(text));
 		buf_printf(out, "[%s] %s", text, title);
 		return;
+	case PROBE_SCOPE_GATEWAY:
+		buf_printf(out, "[%s] %s, from every cluster", text, title);
+		break;
+	case PROBE_SCOPE_LINK:
+		buf_printf(out, "[%s ↔ %s] %s, either way", from->network, to->network, title);
+		break;
+	case PROBE_SCOPE_GROUP_PAIR:
+		buf_printf(out, "[%s → %s] %s %s", from->network, to->network, title, text);
+		break;
 	case PROBE_SCOPE_PAIR:
-		format_where(cell, text, sizeof(text));
 		buf_printf(out, "[%s → %s] %s %s", from->name, to->name, title, text);
-		add_evidence(cell, out);
-		return;
+		break;
 	}
+	add_evidence(cell, out);
 }
 
 void probe_cause_describe(const struct probe_matrix *matrix, struct probe_causes *causes,
