@@ -3,7 +3,7 @@
  * A worker calls epoll_wait itself; everything else here waits by way of libevent. It measured 5 %
  * less CPU for a real TLS handshake, 2 % for four flights: no EPOLL_CTL_DEL right before a close
  * that does the same, no timers beside the wheel, and no search for a reset behind an event that
- * hides it (libevent tells EPOLLERR as readable and writable). And a third of the memory of an idle
+ * hides it (libevent tells EPOLLERR as readable and writable). And half of the memory of an idle
  * connection was libevent's.
  *
  * A turn: events, then deadlines, then what used up its budget, and at its end the memory of what
