@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/time.h>
 
 #include "base/alloc.h"
@@ -218,6 +219,20 @@ static void look_up(struct dns_question *question, const char *servers)
 	set_retry(question);
 }
 
+/* True: there is nothing to ask. "localhost" is never asked for (RFC 6761 6.3), also where no
+ * /etc/hosts has it. */
+static bool is_known(const char *host, struct dns_answer *answer)
+{
+	if (strcasecmp(host, "localhost") == 0 || strcasecmp(host, "localhost.") == 0) {
+		IGNORE(ip_parse(STR_LIT("127.0.0.1"), &answer->ips[0]));
+		IGNORE(ip_parse(STR_LIT("::1"), &answer->ips[1]));
+		answer->n = 2;
+	} else if (ip_parse(str_from(host), &answer->ips[0])) {
+		answer->n = 1;
+	}
+	return answer->n > 0;
+}
+
 struct dns_question *dns_ask(struct loop *loop, const char *host, const char *servers, dns_cb cb,
                              void *arg)
 {
@@ -229,12 +244,10 @@ struct dns_question *dns_ask(struct loop *loop, const char *host, const char *se
 	question->arg = arg;
 	loop_timer_init(&question->retry, loop, on_retry, question);
 	loop_timer_init(&question->end, loop, on_end, question);
-	if (ip_parse(str_from(host), &question->answer.ips[0])) {
-		question->answer.n = 1;
+	if (is_known(host, &question->answer))
 		finish(question, ARES_SUCCESS);
-	} else {
+	else
 		look_up(question, servers);
-	}
 	return question;
 }
 

@@ -77,7 +77,7 @@ static void a_name_has_all_its_addresses_and_the_shortest_time(void **state)
 	rig_fini(&rig);
 }
 
-static void literals_and_the_hosts_file_need_no_server(void **state)
+static void literals_and_localhost_need_no_server(void **state)
 {
 	static const struct {
 		const char *name;
@@ -85,7 +85,8 @@ static void literals_and_the_hosts_file_need_no_server(void **state)
 	} rows[] = {
 		{"192.0.2.9", DNS_TTL_LITERAL},
 		{"2001:db8::9", DNS_TTL_LITERAL},
-		{"localhost", 0},
+		{"localhost", DNS_TTL_LITERAL},
+		{"LocalHost.", DNS_TTL_LITERAL},
 	};
 	struct rig rig;
 	(void)state;
@@ -155,7 +156,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_name_has_all_its_addresses_and_the_shortest_time),
-		cmocka_unit_test(literals_and_the_hosts_file_need_no_server),
+		cmocka_unit_test(literals_and_localhost_need_no_server),
 		cmocka_unit_test(each_failure_has_its_code),
 		cmocka_unit_test(junk_is_no_answer),
 		cmocka_unit_test(a_cancelled_question_tells_nothing),

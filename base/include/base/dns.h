@@ -16,9 +16,9 @@
 #include "base/loop.h"
 
 enum {
-	DNS_ADDRESSES_MAX = 64,  /* of one name; more are left out */
-	DNS_DEADLINE_MS = 10000, /* of one question, all servers and tries together */
-	DNS_TTL_LITERAL = INT32_MAX
+	DNS_ADDRESSES_MAX = 64,     /* of one name; more are left out */
+	DNS_DEADLINE_MS = 10000,    /* of one question, all servers and tries together */
+	DNS_TTL_LITERAL = INT32_MAX /* also of localhost */
 };
 
 struct dns_answer {
