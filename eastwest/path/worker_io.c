@@ -13,6 +13,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -24,6 +25,7 @@
 struct message {
 	struct list link;
 	void (*fn)(struct ew_worker *worker, void *arg);
+	void (*drop)(void *arg); /* in place of fn, when the worker has ended; may be NULL */
 	void *arg;
 };
 
@@ -126,8 +128,8 @@ static void on_deadlines(struct ew_worker *worker)
 	}
 	if (worker->resume_at_ms != 0 && worker->now_ms >= worker->resume_at_ms) {
 		worker->resume_at_ms = 0;
-		for (size_t i = 0; i < worker->n_doors; i++)
-			ew_door_resume(&worker->doors[i]);
+		list_for_each (it, &worker->doors)
+			ew_door_resume(LIST_ENTRY(it, struct ew_door_io, link));
 	}
 }
 
@@ -144,21 +146,12 @@ static int wait_ms(const struct ew_worker *worker)
 	return at_ms > worker->now_ms ? (int)(at_ms - worker->now_ms) : 0;
 }
 
-static void move_all(struct list *from, struct list *to)
-{
-	list_init(to);
-	list_for_each_safe (it, from) {
-		list_remove(it);
-		list_append(to, it);
-	}
-}
-
 static void go_on(struct ew_worker *worker)
 {
 	struct list batch;
 	if (list_is_empty(&worker->again))
 		return;
-	move_all(&worker->again, &batch);
+	list_move_all(&worker->again, &batch);
 	while (!list_is_empty(&batch)) {
 		struct ew_conn *conn = LIST_ENTRY(list_first(&batch), struct ew_conn, again_link);
 		list_remove(&conn->again_link);
@@ -192,6 +185,7 @@ void ew_worker_turn(struct ew_worker *worker, int most_ms)
 	on_deadlines(worker);
 	go_on(worker);
 	free_closed(worker);
+	ew_doors_free_retired(worker);
 	if (worker->n_conns != atomic_load_explicit(&worker->n_conns_shared, memory_order_relaxed))
 		atomic_store_explicit(&worker->n_conns_shared, worker->n_conns,
 		                      memory_order_relaxed);
@@ -199,13 +193,11 @@ void ew_worker_turn(struct ew_worker *worker, int most_ms)
 
 /* --- messages --------------------------------------------------------------------------------- */
 
-static void post(struct ew_worker *worker, void (*fn)(struct ew_worker *worker, void *arg),
-                 void *arg)
+static void post(struct ew_worker *worker, struct message what)
 {
-	struct message *message = xcalloc(1, sizeof(*message));
+	struct message *message = xmalloc(sizeof(*message));
 	const uint64_t one = 1;
-	message->fn = fn;
-	message->arg = arg;
+	*message = what;
 	list_init(&message->link);
 	pthread_mutex_lock(&worker->lock);
 	list_append(&worker->messages, &message->link);
@@ -248,23 +240,54 @@ static void forget_uses(struct ew_worker *worker)
 
 static void do_set_table(struct ew_worker *worker, void *arg)
 {
-	ew_table_unref(worker->table);
+	struct ew_table *old = worker->table;
 	worker->table = arg;
-	forget_uses(worker);
+	/* a change of endpoints must not cost a walk over all that is in use */
+	if (ew_table_removals_version(old) != ew_table_removals_version(worker->table))
+		forget_uses(worker);
+	ew_table_unref(old);
+}
+
+static void drop_table(void *arg)
+{
+	ew_table_unref(arg);
+}
+
+struct new_doors {
+	struct ew_doors *doors;
+	int fds[];
+};
+
+static void do_set_doors(struct ew_worker *worker, void *arg)
+{
+	struct new_doors *new = arg;
+	ew_doors_enter(worker, new->doors, new->fds);
+	free(new);
+}
+
+static void drop_doors(void *arg)
+{
+	struct new_doors *new = arg;
+	for (size_t i = 0; i < new->doors->n; i++) {
+		if (new->fds[i] >= 0)
+			close(new->fds[i]);
+	}
+	ew_doors_unref(new->doors);
+	free(new);
 }
 
 static void do_drain(struct ew_worker *worker, void *arg)
 {
 	(void)arg;
-	for (size_t i = 0; i < worker->n_doors; i++)
-		ew_door_drain(&worker->doors[i]);
+	list_for_each (it, &worker->doors)
+		ew_door_drain(LIST_ENTRY(it, struct ew_door_io, link));
 }
 
 static void do_leave(struct ew_worker *worker, void *arg)
 {
 	(void)arg;
-	for (size_t i = 0; i < worker->n_doors; i++)
-		ew_door_leave(&worker->doors[i]);
+	list_for_each (it, &worker->doors)
+		ew_door_stop(LIST_ENTRY(it, struct ew_door_io, link));
 }
 
 static void do_stop(struct ew_worker *worker, void *arg)
@@ -275,17 +298,25 @@ static void do_stop(struct ew_worker *worker, void *arg)
 
 void ew_worker_set_table(struct ew_worker *worker, struct ew_table *table)
 {
-	post(worker, do_set_table, table);
+	post(worker, (struct message){.fn = do_set_table, .drop = drop_table, .arg = table});
+}
+
+void ew_worker_set_doors(struct ew_worker *worker, struct ew_doors *doors, const int *fds)
+{
+	struct new_doors *new = xmalloc(sizeof(*new) + doors->n * sizeof(new->fds[0]));
+	new->doors = ew_doors_ref(doors);
+	memcpy(new->fds, fds, doors->n * sizeof(fds[0]));
+	post(worker, (struct message){.fn = do_set_doors, .drop = drop_doors, .arg = new});
 }
 
 void ew_worker_drain(struct ew_worker *worker)
 {
-	post(worker, do_drain, NULL);
+	post(worker, (struct message){.fn = do_drain});
 }
 
 void ew_worker_leave(struct ew_worker *worker)
 {
-	post(worker, do_leave, NULL);
+	post(worker, (struct message){.fn = do_leave});
 }
 
 uint32_t ew_worker_connections(const struct ew_worker *worker)
@@ -306,7 +337,7 @@ static void open_poll(struct ew_worker *worker)
 }
 
 struct ew_worker *ew_worker_create(const struct ew_worker_setup *setup, uint32_t index,
-                                   const int *fds, struct ew_table *table)
+                                   struct ew_table *table)
 {
 	struct ew_worker *worker = xcalloc(1, sizeof(*worker));
 	worker->setup = setup;
@@ -320,28 +351,16 @@ struct ew_worker *ew_worker_create(const struct ew_worker_setup *setup, uint32_t
 	list_init(&worker->closed);
 	list_init(&worker->again);
 	list_init(&worker->messages);
+	list_init(&worker->doors);
+	list_init(&worker->retired);
 	pthread_mutex_init(&worker->lock, NULL);
 	open_poll(worker);
-	worker->n_doors = setup->n_listeners;
-	worker->doors = xcalloc(worker->n_doors + 1, sizeof(*worker->doors));
-	for (size_t i = 0; i < worker->n_doors; i++) {
-		worker->doors[i].worker = worker;
-		worker->doors[i].config = &setup->listeners[i];
-		worker->doors[i].fd = fds[i];
-	}
 	return worker;
-}
-
-void ew_worker_open(struct ew_worker *worker)
-{
-	for (size_t i = 0; i < worker->n_doors; i++)
-		ew_door_start(&worker->doors[i]);
 }
 
 static void *run(void *arg)
 {
 	struct ew_worker *worker = arg;
-	ew_worker_open(worker);
 	while (!worker->stopping)
 		ew_worker_turn(worker, -1);
 	return NULL;
@@ -369,8 +388,8 @@ static void drop_messages(struct ew_worker *worker)
 {
 	for (struct message *message = take_message(worker); message != NULL;
 	     message = take_message(worker)) {
-		if (message->fn == do_set_table)
-			ew_table_unref(message->arg);
+		if (message->drop != NULL)
+			message->drop(message->arg);
 		free(message);
 	}
 }
@@ -380,12 +399,11 @@ void ew_worker_stop(struct ew_worker *worker)
 	if (worker == NULL)
 		return;
 	if (worker->started) {
-		post(worker, do_stop, NULL);
+		post(worker, (struct message){.fn = do_stop});
 		pthread_join(worker->thread, NULL);
 	}
 	stop_conns(worker);
-	for (size_t i = 0; i < worker->n_doors; i++)
-		ew_door_stop(&worker->doors[i]);
+	ew_doors_stop(worker);
 	drop_messages(worker);
 	close(worker->wake_fd);
 	close(worker->poll_fd);
@@ -394,7 +412,6 @@ void ew_worker_stop(struct ew_worker *worker)
 	map_fini(&worker->uses, free_use);
 	map_fini(&worker->series, free);
 	ew_table_unref(worker->table);
-	free(worker->doors);
 	free(worker->buffer);
 	free(worker);
 }

@@ -157,6 +157,11 @@ uint64_t ew_table_networks_version(const struct ew_table *table)
 	return table->networks_version;
 }
 
+uint64_t ew_table_removals_version(const struct ew_table *table)
+{
+	return table->removals_version;
+}
+
 size_t ew_table_memory(const struct ew_table *table)
 {
 	size_t total = sizeof(*table) + table->n_pages * sizeof(*table->pages);

@@ -21,6 +21,7 @@ struct ew_table_builder {
 	struct ew_network **networks; /* in order of name, one reference each */
 	uint32_t n_networks;
 	uint64_t networks_version; /* 0: changed here */
+	uint64_t removals_version; /* 0: one was removed here */
 	uint16_t own_network;
 	uint16_t own_cluster;
 	struct ew_ranges sources;
@@ -40,6 +41,7 @@ static void begin_with(struct ew_table_builder *builder, const struct ew_table *
 		builder->pages[i] = ew_page_ref(old->pages[i]);
 	builder->n_networks = old->n_networks;
 	builder->networks_version = old->networks_version;
+	builder->removals_version = old->removals_version;
 	builder->networks = xcalloc(EW_NETWORKS_MAX, sizeof(*builder->networks));
 	for (uint32_t i = 0; i < old->n_networks; i++) {
 		builder->networks[i] = old->networks[i];
@@ -220,6 +222,7 @@ void ew_table_builder_remove_route(struct ew_table_builder *builder, struct str 
 	uint32_t hash = ew_table_hash(sni);
 	if (find_route(builder, sni) == NULL)
 		return;
+	builder->removals_version = 0;
 	builder->n_routes -= ew_page_remove(page_to_write(builder, hash), hash, sni);
 }
 
@@ -328,6 +331,8 @@ struct ew_table *ew_table_builder_finish(struct ew_table_builder *builder)
 	table->version = atomic_fetch_add(&last_version, 1) + 1;
 	table->networks_version =
 		builder->networks_version != 0 ? builder->networks_version : table->version;
+	table->removals_version =
+		builder->removals_version != 0 ? builder->removals_version : table->version;
 	table->names = builder->names;
 	table->own_network = builder->own_network;
 	table->own_cluster = builder->own_cluster;

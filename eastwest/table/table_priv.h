@@ -11,6 +11,7 @@ struct ew_table {
 	_Atomic uint32_t refs;
 	uint64_t version;
 	uint64_t networks_version;
+	uint64_t removals_version;
 	struct ew_names *names; /* shared */
 	uint16_t own_network;
 	uint16_t own_cluster;

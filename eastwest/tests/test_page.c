@@ -73,6 +73,7 @@ static void routes_that_go_are_gone_and_the_others_stay(void **state)
 		ew_table_builder_remove_route(builder, str_from(find(old, i)->sni));
 	struct ew_table *next = ew_table_builder_finish(builder);
 	assert_int_equal(ew_table_n_routes(next), 666);
+	assert_true(ew_table_removals_version(next) != ew_table_removals_version(old));
 	for (unsigned i = 0; i < 1000; i++) {
 		assert_non_null(find(old, i));
 		assert_ptr_equal(find(next, i), i % 3 == 0 ? NULL : find(old, i));
@@ -94,6 +95,7 @@ static void one_route_of_a_hundred_thousand_changes_in_less_than_a_millisecond(v
 		set_route(builder, i * (MANY / CHANGES), i + 2);
 		struct ew_table *next = ew_table_builder_finish(builder);
 		assert_true(ew_table_memory(next) > 0);
+		assert_true(ew_table_removals_version(next) == ew_table_removals_version(table));
 		ew_table_unref(table);
 		table = next;
 	}

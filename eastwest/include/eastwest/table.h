@@ -144,6 +144,8 @@ const char *ew_table_own_cluster(const struct ew_table *table);
 uint64_t ew_table_version(const struct ew_table *table);
 /* Different whenever networks or their gateways may differ. */
 uint64_t ew_table_networks_version(const struct ew_table *table);
+/* Different whenever an older table may have had a route that this one has not. */
+uint64_t ew_table_removals_version(const struct ew_table *table);
 /* Heap bytes of routes, hash and networks. */
 size_t ew_table_memory(const struct ew_table *table);
 
