@@ -56,21 +56,12 @@ static void run_tasks(struct list *list)
 	}
 }
 
-static void move_all(struct list *from, struct list *to)
-{
-	list_init(to);
-	list_for_each_safe (it, from) {
-		list_remove(it);
-		list_append(to, it);
-	}
-}
-
 static void run_posted(struct loop *loop)
 {
 	struct list batch;
 
 	pthread_mutex_lock(&loop->lock);
-	move_all(&loop->posted, &batch);
+	list_move_all(&loop->posted, &batch);
 	pthread_mutex_unlock(&loop->lock);
 	run_tasks(&batch);
 }

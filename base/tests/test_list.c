@@ -56,11 +56,34 @@ static void removes_once_and_twice_and_inside_a_loop(void **state)
 	expect(&head, "2");
 }
 
+static void moves_all_in_their_order(void **state)
+{
+	struct list from;
+	struct list to;
+	struct item items[2] = {{.n = 0}, {.n = 1}};
+
+	(void)state;
+	list_init(&from);
+	list_move_all(&from, &to);
+	assert_true(list_is_empty(&to));
+	for (int i = 0; i < 2; i++) {
+		list_init(&items[i].link);
+		list_append(&from, &items[i].link);
+	}
+	list_move_all(&from, &to);
+	assert_true(list_is_empty(&from));
+	expect(&to, "01");
+	list_remove(&items[0].link);
+	list_remove(&items[1].link);
+	assert_true(list_is_empty(&to));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keeps_order_of_append_and_prepend),
 		cmocka_unit_test(removes_once_and_twice_and_inside_a_loop),
+		cmocka_unit_test(moves_all_in_their_order),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -60,6 +60,18 @@ static inline struct list *list_first(struct list *head)
 	return head->next != head ? head->next : NULL;
 }
 
+/* to, which need not be initialised, gets all links of from in their order. */
+static inline void list_move_all(struct list *from, struct list *to)
+{
+	list_init(to);
+	if (list_is_empty(from))
+		return;
+	*to = *from;
+	to->next->prev = to;
+	to->prev->next = to;
+	list_init(from);
+}
+
 /* The object that holds this link. */
 #define LIST_ENTRY(link, type, member) CONTAINER_OF(link, type, member)
 
