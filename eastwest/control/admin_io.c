@@ -110,14 +110,14 @@ static void answer_status(struct http_exchange *ex, struct ew_control *control)
 	static const char *const states[] = {"starting", "serving", "draining", "closed",
 	                                     "stopped"};
 	json_t *listeners = json_array();
-	for (size_t i = 0; i < control->setup.n_listeners; i++) {
-		const struct ew_listener_config *listener = &control->setup.listeners[i];
+	for (size_t i = 0; control->doors != NULL && i < control->doors->n; i++) {
+		const struct ew_listener_config *listener = &control->doors->rows[i].listener;
 		char text[ADDR_TEXT_MAX];
 		json_array_append_new(
 			listeners,
 			json_pack("{s:s, s:s, s:s}", "name", listener->name, "mode",
 		                  listener->door == EW_DOOR_INGRESS ? "ingress" : "egress",
-		                  "address", addr_format(&control->bound[i], text)));
+		                  "address", addr_format(&control->doors->rows[i].bound, text)));
 	}
 	json_t *tree = json_pack("{s:s, s:s, s:b, s:i, s:i, s:i, s:o}", "version", FEDWAY_VERSION,
 	                         "state", states[control->state], "fromDiskCopy",

@@ -127,12 +127,13 @@ void ew_control_drain(struct ew_control *control)
 	loop_timer_set(&control->drain_timeout, (int64_t)options->drain_timeout_ms);
 }
 
-void ew_control_on_taken(struct ew_control *control)
+void ew_control_on_taken(struct ew_control *control, const struct ew_left *left)
 {
 	if (control->state != EW_CONTROL_SERVING && control->state != EW_CONTROL_DRAINING)
 		return;
 	control->state = EW_CONTROL_CLOSED;
 	control->taken_over = true;
+	ew_doors_drop(control, left);
 	for (uint32_t i = 0; i < control->n_workers; i++)
 		ew_worker_leave(control->workers[i]);
 	ew_admin_stop(control);
@@ -253,7 +254,7 @@ static void fini(struct ew_control *control)
 	ew_limiter_destroy(control->limiter);
 	free(control->workers);
 	free(control->door_fds);
-	free(control->bound);
+	ew_doors_unref(control->doors);
 	ew_plane_destroy(control->plane);
 	ew_checker_destroy(control->checker);
 	ew_resolver_destroy(control->resolver);

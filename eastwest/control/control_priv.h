@@ -50,8 +50,8 @@ struct ew_control {
 	struct ew_worker_setup setup;
 	struct ew_worker **workers; /* owned */
 	uint32_t n_workers;
-	struct addr *bound; /* owned: the listeners' addresses with their real ports */
-	int *door_fds; /* the workers': [worker * n_listeners + listener]; owned, not the fds */
+	struct ew_doors *doors; /* in force; NULL: not open yet */
+	int *door_fds;          /* the workers': [worker * doors->n + door]; owned, not the fds */
 
 	struct ew_taken taken;        /* from a predecessor, until we serve */
 	struct ew_takeover *takeover; /* waits for a successor; NULL without dataDir */
@@ -97,14 +97,31 @@ void ew_control_drain(struct ew_control *control);
 /* The table is complete: opens the doors, if they are not open yet. */
 void ew_control_on_complete(struct ew_control *control);
 uint32_t ew_control_connections(const struct ew_control *control);
-/* A successor accepts from our listeners: ends when the open connections do. */
-void ew_control_on_taken(struct ew_control *control);
+/* A successor accepts from our listeners, but for those it has left: ends when the open connections
+ * do. */
+void ew_control_on_taken(struct ew_control *control, const struct ew_left *left);
 
 /* --- doors_io.c ------------------------------------------------------------------------------- */
 
 /* The listening sockets and their workers. */
 MUST_CHECK
 bool ew_doors_open(struct ew_control *control, struct err *err);
+
+/* Other listeners, with whatever could fail done: new sockets are open, those that stay are not
+ * touched. */
+struct ew_doors_change {
+	struct ew_doors *doors; /* NULL: nothing changes */
+	int *fds;               /* as door_fds; -1: the socket stays */
+};
+
+MUST_CHECK
+bool ew_doors_prepare(struct ew_control *control, const struct ew_config *config,
+                      struct ew_doors_change *ret_change, struct err *err);
+/* The workers accept from them. One of both for every change that was prepared. */
+void ew_doors_commit(struct ew_control *control, struct ew_doors_change *change);
+void ew_doors_abandon(struct ew_control *control, struct ew_doors_change *change);
+/* Those at these addresses are closed once their queues are empty. */
+void ew_doors_drop(struct ew_control *control, const struct ew_left *left);
 /* We serve: the predecessor may go, and a successor may come. */
 void ew_doors_settle(struct ew_control *control);
 

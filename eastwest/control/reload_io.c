@@ -187,11 +187,21 @@ static bool take(struct ew_control *control, const struct buf *text, struct err 
 	const char *key = ew_config_restart_key(control->boot, config);
 	if (key != NULL)
 		log_warn("eastwest", "a change of '%s' takes effect at the next start", key);
+	struct ew_doors_change doors;
+	if (!ew_doors_prepare(control, config, &doors, err)) {
+		ew_config_destroy(config);
+		return false;
+	}
+	if (!apply(control, config, err)) {
+		ew_doors_abandon(control, &doors);
+		ew_config_destroy(config);
+		return false;
+	}
 	control->from_copy = false;
-	if (apply(control, config, err))
-		return true;
-	ew_config_destroy(config);
-	return false;
+	ew_doors_commit(control, &doors);
+	if (control->limiter != NULL)
+		ew_limiter_set(control->limiter, &config->limits);
+	return true;
 }
 
 void ew_control_reload(struct ew_control *control, bool asked)

@@ -89,6 +89,33 @@ int ew_taken_use(struct ew_taken *taken, struct ew_takeover_message *wish)
 	return -1;
 }
 
+void ew_takeover_encode_left(const struct ew_taken *taken, struct buf *out)
+{
+	buf_add_char(out, 'S');
+	for (size_t i = 0; i < taken->n; i++) {
+		const struct ew_taken_socket *one = &taken->list[i];
+		char address[ADDR_TEXT_MAX];
+		/* each listener has one of the first worker's */
+		if (one->fd >= 0 && one->message.kind == EW_TAKEOVER_LISTENER &&
+		    one->message.worker == 0)
+			buf_printf(out, " %s", addr_format(&one->message.addr, address));
+	}
+}
+
+bool ew_takeover_decode_left(struct str text, struct ew_left *ret_left)
+{
+	struct str word;
+	*ret_left = (struct ew_left){.n = 0};
+	if (!str_split(&text, ' ', &word) || !str_is(word, "S"))
+		return false;
+	while (str_split(&text, ' ', &word)) {
+		if (ret_left->n == EW_TAKEOVER_LEFT_MAX ||
+		    !addr_parse(word, &ret_left->list[ret_left->n++]))
+			return false;
+	}
+	return true;
+}
+
 void ew_taken_fini(struct ew_taken *taken)
 {
 	for (size_t i = 0; i < taken->n; i++) {

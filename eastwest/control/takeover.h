@@ -22,7 +22,9 @@
 enum {
 	EW_TAKEOVER_MESSAGE_MAX = 1024,
 	EW_TAKEOVER_SOCKETS_MAX = 4096,
-	EW_TAKEOVER_NAME_MAX = 63
+	EW_TAKEOVER_NAME_MAX = 63,
+	EW_TAKEOVER_LEFT_MAX = 64, /* addresses */
+	EW_TAKEOVER_LEFT_TEXT_MAX = 4096
 };
 
 enum ew_takeover_kind {
@@ -59,5 +61,18 @@ struct ew_taken {
 /* The descriptor that is bound to wish->addr (port 0: any, and then filled in) for the same
  * purpose. The caller's from here on; -1: none. */
 int ew_taken_use(struct ew_taken *taken, struct ew_takeover_message *wish);
+/* Where a successor does not listen any more though it was handed the sockets. */
+struct ew_left {
+	struct addr list[EW_TAKEOVER_LEFT_MAX];
+	size_t n;
+};
+
+/* What the successor says once it serves: "S", and each address that it has left behind a blank.
+ * The addresses of the listeners that were not used so far. */
+void ew_takeover_encode_left(const struct ew_taken *taken, struct buf *out);
+/* False: no successor says this. */
+MUST_CHECK
+bool ew_takeover_decode_left(struct str text, struct ew_left *ret_left);
+
 /* Closes what was not used. Harmless twice. */
 void ew_taken_fini(struct ew_taken *taken);

@@ -157,9 +157,16 @@ void ew_takeover_done(struct ew_taken *taken)
 {
 	if (taken->peer < 0)
 		return;
-	/* if it is gone already, it needs no telling */
-	IGNORE(send(taken->peer, "S", 1, MSG_NOSIGNAL) < 0);
+	struct buf text CLEANUP(buf_fini);
+	int peer = taken->peer;
+	buf_init(&text, EW_TAKEOVER_LEFT_TEXT_MAX);
+	ew_takeover_encode_left(taken, &text);
+	/* the predecessor is the last to hold what nobody uses, so that its queues are its */
+	taken->peer = -1;
 	ew_taken_fini(taken);
+	/* if it is gone already, it needs no telling */
+	IGNORE(send(peer, buf_text(&text), text.len, MSG_NOSIGNAL) < 0);
+	close(peer);
 }
 
 /* --- predecessor ------------------------------------------------------------------------------ */
@@ -206,15 +213,16 @@ static void close_io(struct loop_io *io)
 static void on_successor(unsigned ready, void *arg)
 {
 	struct ew_takeover *takeover = arg;
-	char byte;
+	char text[EW_TAKEOVER_LEFT_TEXT_MAX];
+	struct ew_left left;
 	(void)ready;
-	ssize_t got = recv(takeover->successor.fd, &byte, 1, MSG_DONTWAIT);
+	ssize_t got = recv(takeover->successor.fd, text, sizeof(text), MSG_DONTWAIT);
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	close_io(&takeover->successor);
-	if (got == 1 && byte == 'S') {
+	if (got > 0 && ew_takeover_decode_left(str_make(text, (size_t)got), &left)) {
 		close_io(&takeover->listener);
-		takeover->options.on_taken(takeover->options.arg);
+		takeover->options.on_taken(&left, takeover->options.arg);
 	} else {
 		log_warn("eastwest", "a successor asked for the listeners and ended before it "
 		                     "served; nothing has changed");

@@ -5,10 +5,11 @@
  *   successor                        predecessor
  *   connect ─▶ dataDir/takeover.sock
  *           ◀─ every listening socket ─
- *   serves from them, then one byte ─▶ stops accepting, drains, ends
+ *   serves from them, then says so ─▶ stops accepting, drains, ends
  *
- * A successor that ends before the byte changes nothing. Both must run as the same user. Control
- * loop only.
+ * What waits at an address that the successor does not want is accepted by the predecessor before
+ * it lets go of it. A successor that ends before it serves changes nothing. Both must run as the
+ * same user. Control loop only.
  */
 #pragma once
 
@@ -31,7 +32,7 @@ struct ew_takeover_options {
 	/* Fills in what there is to hand over: the descriptors stay with the owner. Freed by the
 	 * caller. */
 	struct ew_taken (*list)(void *arg);
-	void (*on_taken)(void *arg); /* a successor serves */
+	void (*on_taken)(const struct ew_left *left, void *arg); /* a successor serves */
 	void *arg;
 };
 

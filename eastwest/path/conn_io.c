@@ -111,6 +111,7 @@ void ew_conn_on_failed_side(struct ew_conn *conn, const struct ew_side *side)
 
 void ew_conn_free(struct ew_conn *conn)
 {
+	ew_door_forget_conn(conn->door);
 	free(conn);
 }
 
@@ -367,6 +368,7 @@ void ew_conn_open(struct ew_door_io *door, int fd, const struct addr *peer)
 	list_init(&conn->again_link);
 	ew_wheel_entry_init(&conn->timer);
 	conn->door = door;
+	door->n_conns++;
 	conn->peer = *peer;
 	conn->client = (struct ew_side){.fd = fd, .readable = true, .writable = true};
 	conn->upstream.fd = -1;

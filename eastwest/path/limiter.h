@@ -2,7 +2,8 @@
 /*
  * limiter - the limits that all workers share, and how much of each is used. Any thread.
  *
- * What is not limited costs nothing: no atomic is touched for it.
+ * Limits may change at any time. Open connections are counted though none be set, so that one that
+ * comes later knows them.
  */
 #pragma once
 
@@ -17,6 +18,8 @@ struct ew_limiter;
 
 struct ew_limiter *ew_limiter_create(const struct ew_limits *limits);
 void ew_limiter_destroy(struct ew_limiter *limiter);
+/* Other limits from now on. Who is over them already stays. Sources begin anew if theirs differ. */
+void ew_limiter_set(struct ew_limiter *limiter, const struct ew_limits *limits);
 
 /* One more connection. False: there are too many; left again all the same. */
 bool ew_limiter_enter(struct ew_limiter *limiter);

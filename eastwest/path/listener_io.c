@@ -7,9 +7,11 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/macros.h"
 #include "path/path_io.h"
 
@@ -78,15 +80,32 @@ static void on_acceptable(struct ew_watch *watch, uint32_t events)
 		pause_accept(door);
 }
 
-void ew_door_start(struct ew_door_io *door)
+/* --- doors ------------------------------------------------------------------------------------ */
+
+static void open_door(struct ew_worker *worker, struct ew_doors *doors, size_t i, int fd)
 {
 	static const int on = 1;
+	struct ew_door_io *door = xcalloc(1, sizeof(*door));
+	*door = (struct ew_door_io){.worker = worker,
+	                            .doors = ew_doors_ref(doors),
+	                            .row = &doors->rows[i],
+	                            .config = &doors->rows[i].listener,
+	                            .fd = fd,
+	                            .batch = 1,
+	                            .watch = {on_acceptable}};
+	list_init(&door->link);
+	list_append(&worker->doors, &door->link);
 	/* accepted sockets inherit it: one call instead of one per connection */
-	setsockopt(door->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	door->batch = 1;
-	door->watch.fn = on_acceptable;
-	if (!ew_worker_register(door->worker, door->fd, &door->watch, EPOLLIN))
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (fd >= 0 && !ew_worker_register(worker, fd, &door->watch, EPOLLIN))
 		UNREACHABLE("no memory for a listener");
+}
+
+static void free_door(struct ew_door_io *door)
+{
+	list_remove(&door->link);
+	ew_doors_unref(door->doors);
+	free(door);
 }
 
 void ew_door_drain(struct ew_door_io *door)
@@ -102,15 +121,70 @@ void ew_door_stop(struct ew_door_io *door)
 {
 	if (door->fd < 0)
 		return;
+	/* close() does not take it out of the poll set while another process holds the socket */
+	epoll_ctl(door->worker->poll_fd, EPOLL_CTL_DEL, door->fd, NULL);
 	close(door->fd);
 	door->fd = -1;
 }
 
-void ew_door_leave(struct ew_door_io *door)
+void ew_door_forget_conn(struct ew_door_io *door)
 {
-	if (door->fd < 0)
-		return;
-	/* close() does not take it out of the poll set while somebody else holds the socket */
-	epoll_ctl(door->worker->poll_fd, EPOLL_CTL_DEL, door->fd, NULL);
-	ew_door_stop(door);
+	door->n_conns--;
+	if (door->n_conns == 0 && door->is_retired)
+		free_door(door);
+}
+
+/* Not freed before the turn ends: there may be an event for it. */
+static void retire(struct ew_door_io *door)
+{
+	list_remove(&door->link);
+	door->is_retired = true;
+	ew_door_drain(door);
+	if (door->n_conns == 0)
+		list_append(&door->worker->retired, &door->link);
+}
+
+void ew_doors_free_retired(struct ew_worker *worker)
+{
+	while (!list_is_empty(&worker->retired))
+		free_door(LIST_ENTRY(list_first(&worker->retired), struct ew_door_io, link));
+}
+
+/* The socket at this address, taken from the door that has it; -1: nobody has. */
+static int take_socket(struct list *doors, const struct addr *bound)
+{
+	list_for_each (it, doors) {
+		struct ew_door_io *door = LIST_ENTRY(it, struct ew_door_io, link);
+		int fd = door->fd;
+		if (fd < 0 || !addr_eq(&door->row->bound, bound))
+			continue;
+		epoll_ctl(door->worker->poll_fd, EPOLL_CTL_DEL, fd, NULL);
+		door->fd = -1;
+		return fd;
+	}
+	return -1;
+}
+
+void ew_doors_enter(struct ew_worker *worker, struct ew_doors *doors, const int *fds)
+{
+	struct list old;
+	list_move_all(&worker->doors, &old);
+	for (size_t i = 0; i < doors->n; i++) {
+		int fd = fds[i] >= 0 ? fds[i] : take_socket(&old, &doors->rows[i].bound);
+		open_door(worker, doors, i, fd);
+	}
+	while (!list_is_empty(&old))
+		retire(LIST_ENTRY(list_first(&old), struct ew_door_io, link));
+	ew_doors_unref(doors);
+}
+
+void ew_doors_stop(struct ew_worker *worker)
+{
+	ew_doors_free_retired(worker);
+	while (!list_is_empty(&worker->doors)) {
+		struct ew_door_io *door =
+			LIST_ENTRY(list_first(&worker->doors), struct ew_door_io, link);
+		ew_door_stop(door);
+		free_door(door);
+	}
 }

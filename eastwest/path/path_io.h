@@ -72,8 +72,8 @@ struct ew_worker {
 	struct ew_pipes pipes;
 	uint8_t *buffer; /* EW_BUFFER_SIZE */
 
-	struct ew_door_io *doors;
-	size_t n_doors;
+	struct list doors;   /* those of the set in force, struct ew_door_io */
+	struct list retired; /* to be freed at the end of the turn */
 
 	struct ew_watch wake;
 	int wake_fd;
@@ -85,10 +85,16 @@ struct ew_worker {
 	_Atomic uint32_t n_conns_shared; /* n_conns, for other threads */
 };
 
-/* A listening socket of a worker. */
+/* A listening socket of a worker, as one set of doors describes it. Lives as long as it is in that
+ * set, or a connection came by it. */
 struct ew_door_io {
+	struct list link; /* in worker->doors, or ->retired, or nowhere */
 	struct ew_worker *worker;
-	const struct ew_listener_config *config;
+	struct ew_doors *doors; /* shared */
+	const struct ew_doors_row *row;
+	const struct ew_listener_config *config; /* the row's */
+	uint32_t n_conns;
+	bool is_retired;
 	int fd; /* -1: closed */
 	uint32_t batch;
 	uint64_t turn; /* of the last wake-up */
@@ -152,12 +158,18 @@ struct ew_conn {
 
 /* --- listener_io.c ---------------------------------------------------------------------------- */
 
-void ew_door_start(struct ew_door_io *door);
+/* Another set, taking its reference. fds as for ew_worker_set_doors. */
+void ew_doors_enter(struct ew_worker *worker, struct ew_doors *doors, const int *fds);
 /* Takes what still waits in the queue, then closes the socket. */
 void ew_door_drain(struct ew_door_io *door);
+/* Closes the socket as it is: what waits is reset, unless another process holds it as well. */
 void ew_door_stop(struct ew_door_io *door);
-/* Lets go of a socket that another process holds as well. */
-void ew_door_leave(struct ew_door_io *door);
+/* A connection that came by it is freed. */
+void ew_door_forget_conn(struct ew_door_io *door);
+/* The end of a turn. */
+void ew_doors_free_retired(struct ew_worker *worker);
+/* Without connections. */
+void ew_doors_stop(struct ew_worker *worker);
 /* After a pause for want of descriptors. Harmless without one. */
 void ew_door_resume(struct ew_door_io *door);
 
@@ -221,9 +233,8 @@ void ew_answer_on_upstream(struct ew_conn *conn);
 
 /* --- worker_io.c ------------------------------------------------------------------------------ */
 
-/* What the worker's thread does; tests do it themselves: opens the doors, then turn after turn, of
- * which each waits for events no longer than most_ms (-1: as long as it takes). */
-void ew_worker_open(struct ew_worker *worker);
+/* What the worker's thread does, turn after turn; tests do it themselves. It waits for events no
+ * longer than most_ms (-1: as long as it takes). */
 void ew_worker_turn(struct ew_worker *worker, int most_ms);
 
 struct ew_use *ew_worker_use(struct ew_worker *worker, const struct ew_route *route);

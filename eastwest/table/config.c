@@ -73,12 +73,17 @@ static bool read_listener(const struct ew_config_at *at, struct ew_listener_conf
 	return true;
 }
 
-static bool check_other_name(const struct ew_config_at *at, const struct ew_config *config,
-                             size_t i)
+/* Two at one address would share its connections at random. */
+static bool check_others(const struct ew_config_at *at, const struct ew_config *config, size_t i)
 {
+	const struct ew_listener_config *one = &config->listeners[i];
 	for (size_t k = 0; k < i; k++) {
-		if (strcmp(config->listeners[k].name, config->listeners[i].name) == 0)
+		const struct ew_listener_config *other = &config->listeners[k];
+		if (strcmp(other->name, one->name) == 0)
 			return ew_config_fail(at, "name", "another listener has this name");
+		if (one->addr.port != 0 && addr_eq(&other->addr, &one->addr))
+			return ew_config_fail(at, "port", "listener '%s' has this address and port",
+			                      other->name);
 	}
 	return true;
 }
@@ -95,8 +100,7 @@ static bool read_listeners(const struct ew_config_at *top, struct ew_config *con
 	config->n_listeners = n;
 	for (size_t i = 0; i < n; i++) {
 		struct ew_config_at item = ew_config_item(&array, i);
-		if (!read_listener(&item, &config->listeners[i]) ||
-		    !check_other_name(&item, config, i))
+		if (!read_listener(&item, &config->listeners[i]) || !check_others(&item, config, i))
 			return false;
 	}
 	return true;
@@ -282,8 +286,8 @@ void ew_config_destroy(struct ew_config *config)
 
 const char *ew_config_restart_key(const struct ew_config *a, const struct ew_config *b)
 {
-	static const char *const keys[] = {"workers", "listeners", "limits", "dataDir",
-	                                   "metrics", "health",    "admin",  "controlPlane"};
+	static const char *const keys[] = {"workers", "dataDir", "metrics",
+	                                   "health",  "admin",   "controlPlane"};
 	for (size_t i = 0; i < N_ELEMS(keys); i++) {
 		json_t *x = json_object_get(a->tree, keys[i]);
 		json_t *y = json_object_get(b->tree, keys[i]);

@@ -276,8 +276,8 @@ static void tells_what_only_a_restart_changes(void **state)
 		{HEAD DOOR, NULL},
 		{HEAD DOOR "routes: [{sni: a}]\n", NULL},
 		{HEAD DOOR "workers: 2\n", "workers"},
-		{HEAD "listeners:\n- {name: i, mode: ingress, address: 0.0.0.0, port: 1}\n",
-	         "listeners"},
+		{HEAD "listeners:\n- {name: i, mode: ingress, address: 0.0.0.0, port: 1}\n", NULL},
+		{HEAD DOOR "limits: {connections: 5}\n", NULL},
 		{HEAD DOOR "dataDir: /a\n", "dataDir"},
 	};
 	struct ew_config *base = parse(HEAD DOOR);

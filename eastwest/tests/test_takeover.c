@@ -83,6 +83,7 @@ struct rig {
 	struct addr bound;
 	int fd; /* of the one listener */
 	int n_taken;
+	struct ew_left left;
 	struct ew_taken taken; /* what the successor has */
 	bool asked;
 	bool ok;
@@ -100,9 +101,11 @@ static struct ew_taken list_one(void *arg)
 	return list;
 }
 
-static void on_taken(void *arg)
+static void on_taken(const struct ew_left *left, void *arg)
 {
-	((struct rig *)arg)->n_taken++;
+	struct rig *rig = arg;
+	rig->n_taken++;
+	rig->left = *left;
 }
 
 static void rig_init(struct rig *rig)
@@ -180,6 +183,7 @@ static void the_successor_has_the_same_sockets(void **state)
 	ew_takeover_done(&rig.taken);
 	loop_run_once(rig.loop, 5000);
 	assert_int_equal(rig.n_taken, 1);
+	assert_int_equal(rig.left.n, 0);
 	rig_fini(&rig);
 }
 
@@ -196,6 +200,46 @@ static void a_successor_that_ends_early_changes_nothing(void **state)
 	assert_int_equal(rig.n_taken, 0);
 	assert_true(fcntl(rig.fd, F_GETFD) >= 0);
 	rig_fini(&rig);
+}
+
+static void a_successor_says_what_it_has_left(void **state)
+{
+	struct rig rig;
+	(void)state;
+	rig_init(&rig);
+	ask_it(&rig);
+	ew_takeover_done(&rig.taken);
+	loop_run_once(rig.loop, 5000);
+	assert_int_equal(rig.n_taken, 1);
+	assert_int_equal(rig.left.n, 1);
+	assert_true(addr_eq(&rig.left.list[0], &rig.bound));
+	rig_fini(&rig);
+}
+
+static void what_is_left_is_read_or_refused(void **state)
+{
+	static const struct {
+		const char *text;
+		bool good;
+		size_t n;
+	} rows[] = {
+		{"S", true, 0},
+		{"S 127.0.0.1:80", true, 1},
+		{"S 0.0.0.0:15443 [::]:15443", true, 2},
+		{"", false, 0},
+		{"T", false, 0},
+		{"SS", false, 0},
+		{"S ", false, 0},
+		{"S 127.0.0.1", false, 0},
+	};
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(rows); i++) {
+		struct ew_left left;
+		assert_int_equal(ew_takeover_decode_left(str_from(rows[i].text), &left),
+		                 rows[i].good);
+		if (rows[i].good)
+			assert_int_equal(left.n, rows[i].n);
+	}
 }
 
 static void without_a_predecessor_there_is_nothing(void **state)
@@ -215,6 +259,8 @@ int main(void)
 		cmocka_unit_test(what_no_gateway_sends_is_refused),
 		cmocka_unit_test(the_successor_has_the_same_sockets),
 		cmocka_unit_test(a_successor_that_ends_early_changes_nothing),
+		cmocka_unit_test(a_successor_says_what_it_has_left),
+		cmocka_unit_test(what_is_left_is_read_or_refused),
 		cmocka_unit_test(without_a_predecessor_there_is_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

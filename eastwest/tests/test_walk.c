@@ -104,13 +104,12 @@ static struct ew_table *make_table(struct walk *walk)
 static void walk_init(struct walk *walk, uint64_t seed)
 {
 	static const struct ew_limits limits = {.connections = 1000, .hello_memory_mib = 1};
+	static char name[] = "ingress";
 	struct err err;
 	*walk = (struct walk){.dice = seed * 0x9e3779b97f4a7c15u | 1};
 	walk->limiter = ew_limiter_create(&limits);
-	walk->config = (struct ew_listener_config){.door = EW_DOOR_INGRESS};
+	walk->config = (struct ew_listener_config){.name = name, .door = EW_DOOR_INGRESS};
 	walk->setup = (struct ew_worker_setup){
-		.listeners = &walk->config,
-		.n_listeners = 1,
 		.registry = ew_health_registry_create(),
 		.stats = ew_stats_create(),
 		.recorder = ew_recorder_create(),
@@ -118,8 +117,11 @@ static void walk_init(struct walk *walk, uint64_t seed)
 	};
 	assert_true(addr_parse(STR_LIT("127.0.0.1:0"), &walk->config.addr));
 	int fd = net_listen(&walk->config.addr, false, &walk->door, &err);
-	walk->worker = ew_worker_create(&walk->setup, 0, &fd, make_table(walk));
-	ew_worker_open(walk->worker);
+	struct ew_doors *doors = ew_doors_create(&walk->config, 1);
+	walk->worker = ew_worker_create(&walk->setup, 0, make_table(walk));
+	ew_worker_set_doors(walk->worker, doors, &fd);
+	ew_doors_unref(doors);
+	ew_worker_turn(walk->worker, 0);
 	make_hello(&walk->hello, SNI, "istio", 16384);
 	for (size_t i = 0; i < LINKS; i++)
 		walk->links[i].client.fd = walk->links[i].upstream.fd = -1;

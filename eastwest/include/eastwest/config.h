@@ -135,6 +135,6 @@ bool ew_config_networks(const struct ew_config *config, const struct ew_table *o
                         struct ew_table **ret_table, struct err *err);
 /* Gives back the memory of the routes, once they are in a table; everything else stays. */
 void ew_config_forget_routes(struct ew_config *config);
-/* Do the parts differ that only a restart changes (workers, listeners, limits, dataDir, metrics,
- * health, admin)? Returns the first such key, or NULL. */
+/* Do the parts differ that only a restart changes (workers, dataDir, metrics, health, admin,
+ * controlPlane)? Returns the first such key, or NULL. */
 const char *ew_config_restart_key(const struct ew_config *a, const struct ew_config *b);
