@@ -206,26 +206,15 @@ static void declare_metrics(struct ew_plane *plane)
 {
 	const struct {
 		struct metrics_value **value;
-		enum metrics_kind kind;
-		const char *name;
-		const char *help;
+		enum ew_metric metric;
 	} rows[] = {
-		{&plane->up_value, METRICS_GAUGE, "fedway_gateway_control_plane_connected",
-	         "1 while the stream from the control plane is there."},
-		{&plane->bursts_value, METRICS_COUNTER, "fedway_gateway_mesh_bursts_total",
-	         "Changes from the control plane that took effect."},
-		{&plane->resyncs_value, METRICS_COUNTER, "fedway_gateway_mesh_resyncs_total",
-	         "Streams begun anew because the counts differed."},
-		{&plane->not_after_value, METRICS_GAUGE,
-	         "fedway_gateway_certificate_not_after_seconds",
-	         "End of the certificate's validity, seconds since 1970."},
+		{&plane->up_value, EW_METRIC_PLANE_UP},
+		{&plane->bursts_value, EW_METRIC_BURSTS},
+		{&plane->resyncs_value, EW_METRIC_RESYNCS},
+		{&plane->not_after_value, EW_METRIC_NOT_AFTER},
 	};
-	for (size_t i = 0; i < N_ELEMS(rows); i++) {
-		struct metrics_family *family =
-			metrics_family(plane->control->stats->metrics, rows[i].kind, rows[i].name,
-		                       rows[i].help, "", 1);
-		*rows[i].value = metrics_series(family, NULL);
-	}
+	for (size_t i = 0; i < N_ELEMS(rows); i++)
+		*rows[i].value = ew_stats_single(plane->control->stats, rows[i].metric);
 }
 
 /* The table of the disk copy, or an empty one. */

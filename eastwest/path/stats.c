@@ -8,69 +8,57 @@
 #include "base/macros.h"
 #include "model/sni.h"
 
-/* The labels of the istio_tcp_* families in their order. What a passthrough gateway cannot see is
- * "unknown", as Istio writes it. */
+/* Those of EW_ISTIO_LABELS that are known, by their place in it. */
 enum label {
-	LABEL_REPORTER,
-	LABEL_SOURCE_WORKLOAD,
-	LABEL_SOURCE_NAMESPACE,
-	LABEL_SOURCE_PRINCIPAL,
-	LABEL_SOURCE_APP,
-	LABEL_SOURCE_SERVICE,
-	LABEL_SOURCE_CLUSTER,
-	LABEL_DESTINATION_WORKLOAD,
-	LABEL_DESTINATION_WORKLOAD_NAMESPACE,
-	LABEL_DESTINATION_PRINCIPAL,
-	LABEL_DESTINATION_APP,
-	LABEL_DESTINATION_SERVICE,
-	LABEL_DESTINATION_SERVICE_NAME,
-	LABEL_DESTINATION_SERVICE_NAMESPACE,
-	LABEL_DESTINATION_CLUSTER,
-	LABEL_PROTOCOL,
-	LABEL_FLAGS,
-	LABEL_SECURITY,
+	LABEL_REPORTER = 0,
+	LABEL_SOURCE_CLUSTER = 8,
+	LABEL_DESTINATION_SERVICE = 14,
+	LABEL_DESTINATION_SERVICE_NAME = 15,
+	LABEL_DESTINATION_SERVICE_NAMESPACE = 16,
+	LABEL_DESTINATION_CLUSTER = 19,
+	LABEL_PROTOCOL = 20,
+	LABEL_FLAGS = 21,
+	N_LABELS = 23
 };
 
-#define LABELS                                                                                     \
-	"reporter,source_workload,source_workload_namespace,source_principal,source_app,"          \
-	"source_canonical_service,source_cluster,destination_workload,"                            \
-	"destination_workload_namespace,destination_principal,destination_app,"                    \
-	"destination_service,destination_service_name,destination_service_namespace,"              \
-	"destination_cluster,request_protocol,response_flags,connection_security_policy"
-
-enum {
-	N_LABELS = LABEL_SECURITY + 1
+static const struct ew_metric_facts facts[] = {
+#define X(metric, kind, name, labels, series, help) [metric] = {kind, name, labels, series, help},
+	EW_METRICS(X)
+#undef X
 };
 
-static struct metrics_value *single(struct ew_stats *stats, enum metrics_kind kind,
-                                    const char *name, const char *help)
+static const char *const doors[] = {[EW_DOOR_INGRESS] = "ingress", [EW_DOOR_EGRESS] = "egress"};
+
+const struct ew_metric_facts *ew_metric_facts(enum ew_metric metric)
 {
-	return metrics_series(metrics_family(stats->metrics, kind, name, help, "", 1), NULL);
+	return &facts[metric];
 }
 
+static struct metrics_family *family(struct ew_stats *stats, enum ew_metric metric)
+{
+	const struct ew_metric_facts *row = &facts[metric];
+	if (stats->families[metric] == NULL)
+		stats->families[metric] = metrics_family(stats->metrics, row->kind, row->name,
+		                                         row->help, row->labels, row->series_max);
+	return stats->families[metric];
+}
+
+struct metrics_value *ew_stats_single(struct ew_stats *stats, enum ew_metric metric)
+{
+	return metrics_series(family(stats, metric), NULL);
+}
+
+/* All of them from the start, so that nothing begins at another value than 0. */
 static void create_doors(struct ew_stats *stats)
 {
-	static const char *const doors[] = {
-		[EW_DOOR_INGRESS] = "ingress", [EW_DOOR_EGRESS] = "egress"};
-	struct metrics_family *accepted = metrics_family(
-		stats->metrics, METRICS_COUNTER, "fedway_gateway_accepted_connections_total",
-		"Connections that clients have opened.", "door", 2);
-	struct metrics_family *active =
-		metrics_family(stats->metrics, METRICS_GAUGE, "fedway_gateway_active_connections",
-	                       "Client connections that are open now.", "door", 2);
-	struct metrics_family *ends = metrics_family(
-		stats->metrics, METRICS_COUNTER, "fedway_gateway_closed_connections_total",
-		"Connections that have ended, by reason; error says whether the "
-		"reason is one.",
-		"door,reason,error", (size_t)2 * N_EW_CLOSE_REASONS);
 	for (size_t d = 0; d < N_ELEMS(doors); d++) {
-		stats->accepted[d] = metrics_series(accepted, &doors[d]);
-		stats->active[d] = metrics_series(active, &doors[d]);
+		stats->accepted[d] = metrics_series(family(stats, EW_METRIC_ACCEPTED), &doors[d]);
+		stats->active[d] = metrics_series(family(stats, EW_METRIC_ACTIVE), &doors[d]);
 		for (int r = 0; r < N_EW_CLOSE_REASONS; r++) {
 			enum ew_close_reason reason = (enum ew_close_reason)r;
 			const char *values[] = {doors[d], ew_close_name(reason),
 			                        ew_close_is_error(reason) ? "true" : "false"};
-			stats->ends[d][r] = metrics_series(ends, values);
+			stats->ends[d][r] = metrics_series(family(stats, EW_METRIC_ENDS), values);
 		}
 	}
 }
@@ -79,53 +67,53 @@ static void create_own(struct ew_stats *stats)
 {
 	static const char *const results[] = {"applied", "rejected"};
 	static const char *const version = FEDWAY_VERSION;
-	stats->retries = single(stats, METRICS_COUNTER, "fedway_gateway_retries_total",
-	                        "Connects that were tried again on another endpoint.");
-	stats->hedges = single(stats, METRICS_COUNTER, "fedway_gateway_hedges_total",
-	                       "Second connects that were begun while a first one was pending.");
-	stats->ejections =
-		single(stats, METRICS_COUNTER, "fedway_gateway_ejections_total",
-	               "Addresses that were left out of a route for a while, as connects failed.");
-	stats->accept_pauses =
-		single(stats, METRICS_COUNTER, "fedway_gateway_accept_pauses_total",
-	               "Times that accepting was paused, as no file descriptor was left.");
-	stats->routes = single(stats, METRICS_GAUGE, "fedway_gateway_routes", "Routes in force.");
-	stats->version = single(stats, METRICS_GAUGE, "fedway_gateway_table_version",
-	                        "Number of the route table in force; moves with every change.");
-	stats->table_bytes = single(stats, METRICS_GAUGE, "fedway_gateway_table_bytes",
-	                            "Memory of the route table in force.");
-	struct metrics_family *reloads = metrics_family(
-		stats->metrics, METRICS_COUNTER, "fedway_gateway_config_reloads_total",
-		"Configurations that were read, by what became of them.", "result", 2);
-	stats->reloads_ok = metrics_series(reloads, &results[0]);
-	stats->reloads_bad = metrics_series(reloads, &results[1]);
-	stats->live = metrics_family(stats->metrics, METRICS_GAUGE, "fedway_gateway_address_live",
-	                             "1 while a remote gateway's address answers checks.",
-	                             "address", 4096);
-	struct metrics_family *info =
-		metrics_family(stats->metrics, METRICS_GAUGE, "fedway_build_info",
-	                       "Always 1; the version is in the label.", "version", 1);
-	metrics_set(metrics_series(info, &version), 1);
+	const struct {
+		struct metrics_value **value;
+		enum ew_metric metric;
+	} singles[] = {
+		{&stats->retries, EW_METRIC_RETRIES},
+		{&stats->hedges, EW_METRIC_HEDGES},
+		{&stats->ejections, EW_METRIC_EJECTIONS},
+		{&stats->accept_pauses, EW_METRIC_PAUSES},
+		{&stats->routes, EW_METRIC_ROUTES},
+		{&stats->version, EW_METRIC_VERSION},
+		{&stats->table_bytes, EW_METRIC_TABLE_BYTES},
+		{&stats->log_lines, EW_METRIC_LOG_LINES},
+		{&stats->log_lost, EW_METRIC_LOG_LOST},
+	};
+	for (size_t i = 0; i < N_ELEMS(singles); i++)
+		*singles[i].value = ew_stats_single(stats, singles[i].metric);
+	stats->reloads_ok = metrics_series(family(stats, EW_METRIC_RELOADS), &results[0]);
+	stats->reloads_bad = metrics_series(family(stats, EW_METRIC_RELOADS), &results[1]);
+	/* these are asked for by other threads: the families have to be there */
+	family(stats, EW_METRIC_LIVE);
+	metrics_set(metrics_series(family(stats, EW_METRIC_BUILD), &version), 1);
 }
 
 struct ew_stats *ew_stats_create(void)
 {
 	struct ew_stats *stats = xcalloc(1, sizeof(*stats));
-	struct metrics *metrics = metrics_create();
-	stats->metrics = metrics;
-	stats->opened =
-		metrics_family(metrics, METRICS_COUNTER, "istio_tcp_connections_opened_total",
-	                       "Connections opened to a destination.", LABELS, EW_SERIES_MAX);
-	stats->closed = metrics_family(
-		metrics, METRICS_COUNTER, "istio_tcp_connections_closed_total",
-		"Connections to a destination that have ended.", LABELS, EW_SERIES_MAX);
-	stats->sent = metrics_family(metrics, METRICS_COUNTER, "istio_tcp_sent_bytes_total",
-	                             "Bytes sent to clients.", LABELS, EW_SERIES_MAX);
-	stats->received = metrics_family(metrics, METRICS_COUNTER, "istio_tcp_received_bytes_total",
-	                                 "Bytes received from clients.", LABELS, EW_SERIES_MAX);
+	stats->metrics = metrics_create();
+	for (int m = EW_METRIC_OPENED; m <= EW_METRIC_RECEIVED; m++)
+		family(stats, (enum ew_metric)m);
 	create_doors(stats);
 	create_own(stats);
 	return stats;
+}
+
+void ew_stats_set_limits(struct ew_stats *stats, const struct ew_limits *limits)
+{
+	const struct {
+		const char *name;
+		int64_t value;
+	} rows[] = {
+		{"connections", limits->connections},
+		{"half_hello_bytes", (int64_t)limits->hello_memory_mib << 20},
+		{"new_connections_per_second_of_a_source", limits->per_source.rate},
+	};
+	for (size_t i = 0; i < N_ELEMS(rows); i++)
+		metrics_set(metrics_series(family(stats, EW_METRIC_LIMIT), &rows[i].name),
+		            rows[i].value);
 }
 
 void ew_stats_destroy(struct ew_stats *stats)
@@ -180,13 +168,13 @@ void ew_stats_series(struct ew_stats *stats, struct str sni, const struct ew_des
 	values[LABEL_DESTINATION_CLUSTER] = known(to->cluster);
 	values[LABEL_PROTOCOL] = "tcp";
 	values[LABEL_FLAGS] = to->flags;
-	ret_series->opened = metrics_series(stats->opened, values);
-	ret_series->closed = metrics_series(stats->closed, values);
-	ret_series->sent = metrics_series(stats->sent, values);
-	ret_series->received = metrics_series(stats->received, values);
+	ret_series->opened = metrics_series(stats->families[EW_METRIC_OPENED], values);
+	ret_series->closed = metrics_series(stats->families[EW_METRIC_CLOSED], values);
+	ret_series->sent = metrics_series(stats->families[EW_METRIC_SENT], values);
+	ret_series->received = metrics_series(stats->families[EW_METRIC_RECEIVED], values);
 }
 
 struct metrics_value *ew_stats_live(struct ew_stats *stats, const char *address)
 {
-	return metrics_series(stats->live, &address);
+	return metrics_series(stats->families[EW_METRIC_LIVE], &address);
 }
