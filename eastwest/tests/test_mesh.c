@@ -354,6 +354,7 @@ static void what_does_not_fit_is_refused_with_a_reason(void **state)
 		{"a", XDS_CLUSTER, {"\xff\xff", 2}, ""},
 		{"a", XDS_NETWORK, {"\xff\xff", 2}, ""},
 		{"default", XDS_PEERS, {"\xff\xff", 2}, ""},
+		{"another", XDS_PEERS, STR_NULL, "one resource"},
 	};
 	(void)state;
 	for (size_t i = 0; i < N_ELEMS(rows); i++) {

@@ -144,6 +144,9 @@ static bool check_network(const struct xds_resource *resource, struct err *err)
 static bool check_peers(const struct xds_resource *resource, struct err *err)
 {
 	struct xds_peers peers;
+	/* of two, nobody could say which is in force */
+	if (!str_is(resource->name, "default"))
+		return err_set(err, ERR_INVALID, "peers are one resource, named 'default'");
 	if (!xds_peers_decode(resource->bytes, &peers, err))
 		return false;
 	xds_peers_fini(&peers);
