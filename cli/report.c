@@ -5,17 +5,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "kube/meta.h"
-
-int64_t report_time(const char *rfc3339)
-{
-	struct tm tm = {0};
-	const char *end = strptime(rfc3339, "%Y-%m-%dT%H:%M:%S", &tm);
-	return end != NULL ? (int64_t)timegm(&tm) : -1;
-}
 
 const char *report_left(int64_t seconds, char text[32])
 {
@@ -36,18 +29,18 @@ const char *report_left(int64_t seconds, char text[32])
 static void add_cert(json_t *report, const char *kind, const char *name, const char *not_after,
                      int64_t now_s)
 {
-	int64_t at = report_time(not_after);
+	int64_t at = clock_parse_rfc3339(not_after);
 	int64_t left = at - now_s;
 	int64_t soon = strcmp(kind, "root") == 0           ? REPORT_EXPIRES_S
 	               : strcmp(kind, "intermediate") == 0 ? REPORT_RENEWS_S * 7
 	                                                   : REPORT_RENEWS_S / 24;
-	const char *state = at < 0        ? "Unknown"
+	const char *state = at == 0       ? "Unknown"
 	                    : left <= 0   ? "Expired"
 	                    : left < soon ? "Expiring"
 	                                  : "Ok";
 	json_array_append_new(json_object_get(report, "certificates"),
 	                      json_pack("{ss ss ss sI ss}", "kind", kind, "name", name, "notAfter",
-	                                not_after, "leftSeconds", (json_int_t)(at < 0 ? 0 : left),
+	                                not_after, "leftSeconds", (json_int_t)(at == 0 ? 0 : left),
 	                                "state", state));
 }
 

@@ -9,8 +9,6 @@ enum {
 	REPORT_RENEWS_S = 86400 /* as is a certificate that should have been renewed by now */
 };
 
-/* -1: no time. */
-int64_t report_time(const char *rfc3339);
 /* Seconds as "58d", "21h", "5m"; "-" for unknown. */
 const char *report_left(int64_t seconds, char text[32]);
 

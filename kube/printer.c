@@ -3,9 +3,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/macros.h"
 #include "kube/jsonpath.h"
 
@@ -194,13 +194,12 @@ const char *printer_duration(int64_t seconds, char text[PRINTER_AGE_MAX])
 
 const char *printer_age(const char *rfc3339, int64_t now_s, char text[PRINTER_AGE_MAX])
 {
-	struct tm tm = {.tm_isdst = 0};
-	const char *rest = rfc3339 != NULL ? strptime(rfc3339, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
-	if (rest == NULL || (*rest != 'Z' && *rest != '.')) {
+	int64_t at_s = clock_parse_rfc3339(rfc3339 != NULL ? rfc3339 : "");
+	if (at_s == 0) {
 		snprintf(text, PRINTER_AGE_MAX, "<unknown>");
 		return text;
 	}
-	return printer_duration(now_s - (int64_t)timegm(&tm), text);
+	return printer_duration(now_s - at_s, text);
 }
 
 /* --- cells ------------------------------------------------------------------------------------ */

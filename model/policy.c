@@ -6,12 +6,12 @@
 #include "model/policy.h"
 
 #include "notes_priv.h"
-#include "timestamp_priv.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 
 static const struct {
 	const char *path;
@@ -334,7 +334,7 @@ struct policy *policy_decode(const json_t *obj, struct err *err)
 	p->ns = xstrdup(ns);
 	p->name = xstrdup(name);
 	p->host = lower_case(host);
-	p->created_s = timestamp_parse(json_str_at(obj, "metadata.creationTimestamp", ""));
+	p->created_s = clock_parse_rfc3339(json_str_at(obj, "metadata.creationTimestamp", ""));
 	decode_spec(json_object_get(obj, "spec"), p, &notes);
 	notes_take(&notes, &p->notes, &p->n_notes);
 	return p;

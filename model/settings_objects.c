@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "timestamp_priv.h"
 
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "model/settings.h"
 
 enum {
@@ -34,7 +34,7 @@ bool cluster_spec_decode(const json_t *obj, struct cluster_spec *ret_spec, struc
 	*ret_spec = (struct cluster_spec){
 		.name = text_at(obj, "metadata.name", ""),
 		.uid = text_at(obj, "metadata.uid", ""),
-		.created_s = timestamp_parse(json_str_at(obj, "metadata.creationTimestamp", "")),
+		.created_s = clock_parse_rfc3339(json_str_at(obj, "metadata.creationTimestamp", "")),
 		.deleting = json_at(obj, "metadata.deletionTimestamp") != NULL,
 		.paused = json_bool_at(obj, "spec.paused", false),
 		.secret_namespace = text_at(obj, "spec.kubeconfigSecretRef.namespace", ""),

@@ -6,9 +6,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "kube/meta.h"
 
 #define CRD_FINALIZER "customresourcecleanup.apiextensions.k8s.io"
@@ -159,12 +159,9 @@ void api_lifecycle_step(struct api_core *core)
 
 static bool is_expired(struct api_object *object, int64_t now_s)
 {
-	struct tm tm = {.tm_isdst = 0};
 	const json_t *meta = api_object_meta(object);
-	const char *text = json_str_at(meta, "creationTimestamp", "");
-	if (strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm) == NULL)
-		return false;
-	return (int64_t)timegm(&tm) + API_EVENT_TTL_S < now_s;
+	int64_t at_s = clock_parse_rfc3339(json_str_at(meta, "creationTimestamp", ""));
+	return at_s != 0 && at_s + API_EVENT_TTL_S < now_s;
 }
 
 void api_lifecycle_expire_events(struct api_core *core)
