@@ -222,6 +222,7 @@ static void fill_choice(const struct ew_plan *plan, const struct ew_candidate *c
 	*choice = (struct ew_choice){
 		.addr = {.ip = endpoint->ip, .port = endpoint->port},
 		.gateway = candidate->gateway,
+		.endpoint = endpoint,
 		.cluster = endpoint->cluster,
 		.network = endpoint->network,
 		.n_hosts = plan->n_hosts,

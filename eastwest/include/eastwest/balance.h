@@ -66,10 +66,11 @@ struct ew_ask {
 
 struct ew_choice {
 	struct addr addr;
-	const struct ew_gateway *gateway; /* NULL: an endpoint of the own network. Of the table */
-	uint16_t cluster;                 /* of the endpoint, EW_NAME_NONE if not known */
-	uint16_t network;                 /* EW_NAME_NONE: own */
-	uint32_t n_hosts;                 /* addresses of the route */
+	const struct ew_gateway *gateway;   /* NULL: an endpoint of the own network. Of the table */
+	const struct ew_endpoint *endpoint; /* of the route */
+	uint16_t cluster;                   /* of the endpoint, EW_NAME_NONE if not known */
+	uint16_t network;                   /* EW_NAME_NONE: own */
+	uint32_t n_hosts;                   /* addresses of the route */
 };
 
 /* A connection's memory of where it was sent so far. Zeroed at first. */
