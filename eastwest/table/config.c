@@ -12,10 +12,10 @@
 
 static bool check_head(const struct ew_config_at *top)
 {
-	static const char *const known[] = {"apiVersion",   "kind",      "workers", "locality",
-	                                    "network",      "listeners", "routes",  "networks",
-	                                    "controlPlane", "dataDir",   "metrics", "health",
-	                                    "admin",        "limits",    NULL};
+	static const char *const known[] = {"apiVersion",   "kind",      "workers",   "locality",
+	                                    "network",      "listeners", "routes",    "networks",
+	                                    "controlPlane", "dataDir",   "metrics",   "health",
+	                                    "admin",        "limits",    "accessLog", NULL};
 	struct str version;
 	struct str kind;
 	if (!ew_config_keys(top, known) || !ew_config_text(top, "apiVersion", true, &version) ||
@@ -233,6 +233,7 @@ static bool read_tree(json_t *tree, const struct ew_config_file *file,
 	    read_socket(&top, "metrics", &config->has_metrics, &config->metrics) &&
 	    read_socket(&top, "health", &config->has_health, &config->health) &&
 	    read_admin(&top, config) && ew_config_read_limits(&top, &config->limits) &&
+	    ew_config_read_access_log(&top, &config->access_log) &&
 	    read_control_plane(&top, config) && check_sources(&top, config) &&
 	    ew_config_read_networks(&top, config) && ew_config_read_routes(&top, config)) {
 		*ret_config = config;
@@ -274,9 +275,10 @@ void ew_config_destroy(struct ew_config *config)
 	free(config->listeners);
 	ew_config_free_routes(config);
 	struct ew_control_plane_config *plane = &config->control_plane;
-	char *texts[] = {config->locality, config->network,   config->data_dir,  config->admin_path,
-	                 plane->address,   plane->trust_file, plane->token_file, plane->cluster,
-	                 plane->name,      plane->type};
+	char *texts[] = {config->locality,   config->network,        config->data_dir,
+	                 config->admin_path, plane->address,         plane->trust_file,
+	                 plane->token_file,  plane->cluster,         plane->name,
+	                 plane->type,        config->access_log.path};
 	for (size_t i = 0; i < N_ELEMS(texts); i++)
 		free(texts[i]);
 	ew_config_free_istiod(&plane->istiod);

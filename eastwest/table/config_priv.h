@@ -59,6 +59,9 @@ void ew_config_free_routes(struct ew_config *config);
 /* config_limits.c */
 bool ew_config_read_limits(const struct ew_config_at *top, struct ew_limits *to);
 
+/* config_log.c */
+bool ew_config_read_access_log(const struct ew_config_at *top, struct ew_access_config *to);
+
 /* config_istiod.c */
 bool ew_config_read_istiod(const struct ew_config_at *plane, struct ew_istiod_config *to);
 void ew_config_free_istiod(struct ew_istiod_config *istiod);

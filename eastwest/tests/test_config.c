@@ -34,7 +34,8 @@ static const char whole[] = HEAD
 	"health: {address: 0.0.0.0, port: 15021}\n"
 	"admin: {path: gateway.sock}\n"
 	"limits: {connections: 50000, halfHelloMemoryMiB: 8,\n"
-	"  newConnectionsPerSecond: {rate: 100, prefixV4: 32}}\n";
+	"  newConnectionsPerSecond: {rate: 100, prefixV4: 32}}\n"
+	"accessLog: {format: text, path: /var/log/gateway.log, sample: 0.25}\n";
 
 static struct ew_config *parse(const char *text)
 {
@@ -75,6 +76,9 @@ static void reads_every_field_and_its_default(void **state)
 	assert_int_equal(config->limits.per_source.burst, 100);
 	assert_int_equal(config->limits.per_source.prefix_v4, 32);
 	assert_int_equal(config->limits.per_source.prefix_v6, EW_PREFIX_V6);
+	assert_string_equal(config->access_log.path, "/var/log/gateway.log");
+	assert_false(config->access_log.json);
+	assert_int_equal(config->access_log.sample, 1u << 30);
 	ew_config_destroy(config);
 
 	config = parse(HEAD DOOR);
@@ -252,6 +256,14 @@ static void says_file_line_and_key_of_what_is_wrong(void **state)
 	                   "      tcp: {maxConnections: 0}\n",
 	         "gateway.yaml:9: routes[0].trafficPolicy.connectionPool.tcp.maxConnections: "
 	         "must "},
+		{HEAD DOOR "accessLog: {format: xml}\n",
+	         "gateway.yaml:5: accessLog.format: must be json or text"},
+		{HEAD DOOR "accessLog: {path: log.txt}\n",
+	         "gateway.yaml:5: accessLog.path: must be an absolute path"},
+		{HEAD DOOR "accessLog: {sample: 1.5}\n",
+	         "gateway.yaml:5: accessLog.sample: must be 0 to 1"},
+		{HEAD DOOR "accessLog: {sample: all}\n",
+	         "gateway.yaml:5: accessLog.sample: must be 0 to 1"},
 		{HEAD DOOR "x: {\n", "gateway.yaml:"},
 		{"", "gateway.yaml"},
 		{"- a\n", "gateway.yaml"},

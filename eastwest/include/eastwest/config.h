@@ -38,7 +38,8 @@ enum {
 	EW_CONFIG_WORKERS_MAX = 256,
 	EW_CONFIG_LISTENERS_MAX = 64,
 	EW_CONFIG_RANGES_MAX = 4096,
-	EW_CONFIG_LABELS_MAX = 64
+	EW_CONFIG_LABELS_MAX = 64,
+	EW_ACCESS_PATH_MAX = 1024
 };
 
 enum ew_door {
@@ -88,6 +89,13 @@ struct ew_control_plane_config {
 	struct ew_istiod_config istiod;
 };
 
+/* accessLog: {format: json | text, path: /dev/stdout, sample: 1}; without it there is none. */
+struct ew_access_config {
+	char *path; /* owned, absolute; NULL: off */
+	bool json;
+	uint64_t sample; /* share of connections, of 2^32 */
+};
+
 struct ew_config {
 	uint32_t workers; /* 0: one a core */
 	char *locality;   /* owned, may be "" */
@@ -106,7 +114,8 @@ struct ew_config {
 	bool has_health;
 	struct addr health;
 	char *admin_path; /* owned, NULL: none */
-	json_t *tree;     /* owned: the file as read */
+	struct ew_access_config access_log;
+	json_t *tree; /* owned: the file as read */
 };
 
 /* Never NULL on true. ERR_BAD_REQUEST (no YAML), ERR_INVALID, ERR_TOO_LARGE. name is for messages.
