@@ -103,7 +103,7 @@ static void one_cause(struct buf *out, const struct cause *cause, const char *la
 static int on_command(char **words, int n)
 {
 	int n_words;
-	struct buf text CLEANUP(buf_fini);
+	struct buf text CLEANUP(buf_fini) = {0};
 	const struct command *command = command_find(n, words, &n_words);
 	if (command == NULL) {
 		const struct command *near = command_nearest(n, words);

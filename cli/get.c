@@ -105,7 +105,7 @@ static json_t *fetch_table(struct remote *remote, const struct get_request *requ
 static bool show_table(struct remote *remote, const struct get_request *request, struct look look,
                        size_t *n_shown, struct err *err)
 {
-	struct buf text CLEANUP(buf_fini);
+	struct buf text CLEANUP(buf_fini) = {0};
 	json_t *table CLEANUP(json_cleanup) = fetch_table(remote, request, err);
 	if (table == NULL)
 		return false;
