@@ -76,7 +76,7 @@ bool ew_health_on_good(struct ew_health_registry *registry, struct ew_health *he
                        uint32_t rtt_us, int64_t now_ms)
 {
 	health->misses = 0;
-	health->failing_since_ms = 0;
+	health->answered_ms = now_ms;
 	health->rtt_us = rtt_us;
 	if (health->live) {
 		health->good = 0;
@@ -97,10 +97,11 @@ bool ew_health_on_miss(struct ew_health_registry *registry, struct ew_health *he
 	health->good = 0;
 	if (health->misses < EW_HEALTH_MISSES)
 		health->misses++;
-	if (health->failing_since_ms == 0)
-		health->failing_since_ms = now_ms;
-	bool out = health->misses >= EW_HEALTH_MISSES ||
-	           now_ms - health->failing_since_ms >= EW_HEALTH_SILENT_MS;
+	if (health->answered_ms == 0)
+		health->answered_ms = now_ms;
+	bool silent = health->misses >= EW_HEALTH_SILENT_MISSES &&
+	              now_ms - health->answered_ms >= EW_HEALTH_SILENT_MS;
+	bool out = silent || health->misses >= EW_HEALTH_MISSES;
 	if (!out || !health->live)
 		return false;
 	set_live(registry, health, false, now_ms);

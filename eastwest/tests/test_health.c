@@ -49,6 +49,24 @@ static void is_out_after_three_seconds_however_few_the_checks(void **state)
 	ew_health_registry_destroy(registry);
 }
 
+static void one_that_falls_silent_is_out_three_seconds_after_its_last_answer(void **state)
+{
+	struct ew_health_registry *registry = ew_health_registry_create();
+	struct addr addr = some_addr(1);
+	struct ew_health *health = ew_health_get(registry, &addr);
+	(void)state;
+	/* asked each second, and a question is given up after a second */
+	assert_false(ew_health_on_good(registry, health, 100, 1001));
+	assert_false(ew_health_on_miss(registry, health, "no answer", 3000));
+	assert_true(ew_health_on_miss(registry, health, "no answer", 4000));
+	/* one answer that was lost proves nothing, however rarely it is asked */
+	assert_false(ew_health_on_good(registry, health, 100, 5000));
+	assert_true(ew_health_on_good(registry, health, 100, 6000));
+	assert_false(ew_health_on_miss(registry, health, "no answer", 16000));
+	ew_health_unref(health);
+	ew_health_registry_destroy(registry);
+}
+
 static void a_good_check_forgets_the_misses(void **state)
 {
 	struct ew_health_registry *registry = ew_health_registry_create();
@@ -100,6 +118,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(is_out_after_three_misses_and_back_after_two_good_ones),
 		cmocka_unit_test(is_out_after_three_seconds_however_few_the_checks),
+		cmocka_unit_test(one_that_falls_silent_is_out_three_seconds_after_its_last_answer),
 		cmocka_unit_test(a_good_check_forgets_the_misses),
 		cmocka_unit_test(an_address_is_known_as_long_as_a_table_uses_it),
 	};

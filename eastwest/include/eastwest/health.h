@@ -15,10 +15,14 @@
 
 #include "base/addr.h"
 
+/* With a check each second an address is out within 3 s of its death: after so many misses in a
+ * row, or, of one that is silent, which takes a second to tell, after so many since an answer so
+ * old. */
 enum {
-	EW_HEALTH_MISSES = 3,       /* so many checks in a row without answer: out */
-	EW_HEALTH_SILENT_MS = 3000, /* or so long without one */
-	EW_HEALTH_GOOD = 2,         /* so many good ones in a row: back */
+	EW_HEALTH_MISSES = 3,
+	EW_HEALTH_SILENT_MISSES = 2,
+	EW_HEALTH_SILENT_MS = 2500,
+	EW_HEALTH_GOOD = 2, /* so many good ones in a row: back */
 	EW_HEALTH_INTERVAL_MS = 1000,
 	EW_HEALTH_TIMEOUT_MS = 1000
 };
@@ -30,7 +34,7 @@ struct ew_health {
 	/* the rest belongs to the checker's thread */
 	uint8_t misses;
 	uint8_t good;
-	int64_t failing_since_ms; /* 0: not failing */
+	int64_t answered_ms; /* the last good check, before one the first miss; 0: neither */
 	int64_t changed_ms;
 	uint32_t rtt_us;
 	char reason[64]; /* of the last miss */
