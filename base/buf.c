@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 
 #include "base/alloc.h"
 
@@ -17,9 +19,24 @@ void buf_init(struct buf *buf, size_t max)
 	*buf = (struct buf){.max = max};
 }
 
+void buf_init_secret(struct buf *buf, size_t max)
+{
+	char *ptr = mmap(NULL, max + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (ptr == MAP_FAILED)
+		UNREACHABLE("no memory");
+	IGNORE(madvise(ptr, max + 1, MADV_DONTDUMP) < 0);
+	*buf = (struct buf){.ptr = ptr, .cap = max, .max = max, .secret = true};
+}
+
 void buf_fini(struct buf *buf)
 {
-	free(buf->ptr);
+	if (buf->secret) {
+		explicit_bzero(buf->ptr, buf->len);
+		munmap(buf->ptr, buf->max + 1);
+	} else {
+		free(buf->ptr);
+	}
 	*buf = (struct buf){.max = buf->max};
 }
 
@@ -136,6 +153,8 @@ const char *buf_text(const struct buf *buf)
 char *buf_take(struct buf *buf)
 {
 	char *text = buf->ptr != NULL ? buf->ptr : xstrdup("");
+
+	assert(!buf->secret);
 
 	*buf = (struct buf){.max = buf->max};
 	return text;

@@ -24,12 +24,11 @@ static void close_fd(const int *fd)
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-static bool read_all(int fd, const char *path, struct buf *buf, struct err *err)
+static bool read_all(int fd, const char *path, struct buf *buf, char chunk[FILE_CHUNK],
+                     struct err *err)
 {
-	char chunk[FILE_CHUNK];
-
 	for (;;) {
-		ssize_t n = read(fd, chunk, sizeof(chunk));
+		ssize_t n = read(fd, chunk, FILE_CHUNK);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -51,7 +50,11 @@ bool file_load(const char *path, struct buf *buf, struct err *err)
 		return err_set(err, ERR_NOT_FOUND, "'%s' does not exist", path);
 	if (fd < 0)
 		return err_set_errno(err, errno, "cannot open '%s'", path);
-	return read_all(fd, path, buf, err);
+	char chunk[FILE_CHUNK];
+	bool ok = read_all(fd, path, buf, chunk, err);
+	if (buf->secret)
+		explicit_bzero(chunk, sizeof(chunk));
+	return ok;
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */

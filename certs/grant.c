@@ -12,13 +12,11 @@ void grant_init(struct grant *grant)
 {
 	*grant = (struct grant){0};
 	buf_init(&grant->chain, CERT_PEM_MAX);
-	buf_init(&grant->key, CERT_PEM_MAX);
+	buf_init_secret(&grant->key, CERT_PEM_MAX);
 }
 
 void grant_fini(struct grant *grant)
 {
-	if (grant->key.ptr != NULL)
-		explicit_bzero(grant->key.ptr, grant->key.len);
 	buf_fini(&grant->chain);
 	buf_fini(&grant->key);
 }
@@ -66,11 +64,10 @@ bool grant_save(const struct grant *grant, const char *dir, struct err *err)
 {
 	char *path = xasprintf("%s/tls.pem", dir);
 	struct buf pem CLEANUP(buf_fini) = {0};
-	buf_init(&pem, 2 * CERT_PEM_MAX);
+	buf_init_secret(&pem, 2 * CERT_PEM_MAX);
 	buf_add_str(&pem, buf_str(&grant->chain));
 	buf_add_str(&pem, buf_str(&grant->key));
 	bool ok = file_save(path, buf_str(&pem), 0600, err);
-	explicit_bzero(pem.ptr, pem.len);
 	free(path);
 	return ok;
 }
@@ -79,7 +76,7 @@ bool grant_load(struct grant *grant, const char *dir, struct err *err)
 {
 	char *path = xasprintf("%s/tls.pem", dir);
 	struct buf pem CLEANUP(buf_fini) = {0};
-	buf_init(&pem, 2 * CERT_PEM_MAX);
+	buf_init_secret(&pem, 2 * CERT_PEM_MAX);
 	bool ok = file_load(path, &pem, err);
 	const char *key = ok ? strstr(buf_text(&pem), "-----BEGIN PRIVATE KEY-----") : NULL;
 	if (ok && key == NULL)
@@ -88,8 +85,6 @@ bool grant_load(struct grant *grant, const char *dir, struct err *err)
 		buf_add(&grant->chain, pem.ptr, (size_t)(key - pem.ptr));
 		buf_add_text(&grant->key, key);
 	}
-	if (pem.ptr != NULL)
-		explicit_bzero(pem.ptr, pem.len);
 	free(path);
 	return ok;
 }

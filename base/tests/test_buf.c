@@ -101,6 +101,23 @@ static void gives_its_content_away(void **state)
 	buf_fini(&buf);
 }
 
+static void a_secret_stays_where_it_is_and_within_its_maximum(void **state)
+{
+	struct buf buf CLEANUP(buf_fini);
+
+	(void)state;
+	buf_init_secret(&buf, 10000);
+	const char *ptr = buf.ptr;
+	for (int i = 0; i < 1000; i++)
+		assert_true(buf_add_text(&buf, "0123456789"));
+	assert_ptr_equal(buf.ptr, ptr);
+	assert_int_equal(buf.len, 10000);
+	assert_false(buf_add_char(&buf, 'x'));
+	assert_true(buf_failed(&buf));
+	buf_fini(&buf);
+	assert_int_equal(buf.len, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -110,6 +127,7 @@ int main(void)
 		cmocka_unit_test(takes_bytes_written_in_place),
 		cmocka_unit_test(consumes_from_the_front),
 		cmocka_unit_test(gives_its_content_away),
+		cmocka_unit_test(a_secret_stays_where_it_is_and_within_its_maximum),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,9 +22,13 @@ struct buf {
 	size_t cap;
 	size_t max;
 	bool failed;
+	bool secret;
 };
 
 void buf_init(struct buf *buf, size_t max);
+/* For a private key: takes all of max at once, in pages that no core dump has, and leaves nothing
+ * behind at its end. Not for buf_take(). */
+void buf_init_secret(struct buf *buf, size_t max);
 /* Frees; harmless twice and on zeroed memory. Usable with CLEANUP(). */
 void buf_fini(struct buf *buf);
 /* Empty again, memory kept, failure forgotten. */
