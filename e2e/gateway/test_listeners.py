@@ -200,7 +200,7 @@ def test_a_door_that_changes_its_mode_or_name_keeps_its_socket(gateway, upstream
     assert socket_inodes(one.daemon.pid, port) == before
     kept.close()
     for mode in ("ingress", "egress"):
-        wait_for(lambda m=mode: one.total("fedway_gateway_active_connections", listener=m) == 0,
+        wait_for(lambda m=mode: one.total("fedway_gateway_active_connections", door=m) == 0,
                  f"no {mode} connection is left over")
 
 
