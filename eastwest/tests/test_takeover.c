@@ -63,8 +63,8 @@ static void what_no_gateway_sends_is_refused(void **state)
 		"{\"kind\": \"end\", \"workers\": 4294967297}",
 		"{\"kind\": \"listener\", \"name\": \"a\", \"address\": \"a\", \"worker\": 0}",
 		"{\"kind\": \"listener\", \"name\": \"a\", \"worker\": 0}",
-		"{\"kind\": \"listener\", \"address\": \"1.2.3.4:5\", \"worker\": 0, \"name\": "
-		"\"a123456789012345678901234567890123456789012345678901234567890123\"}",
+		("{\"kind\": \"listener\", \"address\": \"1.2.3.4:5\", \"worker\": 0, \"name\": "
+	         "\"a123456789012345678901234567890123456789012345678901234567890123\"}"),
 	};
 	(void)state;
 	for (size_t i = 0; i < N_ELEMS(texts); i++) {
