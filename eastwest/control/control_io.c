@@ -150,7 +150,9 @@ void ew_control_on_taken(struct ew_control *control, const struct ew_left *left)
 
 static void on_hangup(void *arg)
 {
-	ew_control_reload(arg, true);
+	struct ew_control *control = arg;
+	ew_control_reload(control, true);
+	ew_access_log_reopen(control->access_log);
 }
 
 static void on_terminate(void *arg)
@@ -196,6 +198,7 @@ static void init(struct ew_control *control, const struct ew_options *options)
 	control->registry = ew_health_registry_create();
 	control->stats = ew_stats_create();
 	control->recorder = ew_recorder_create();
+	control->access_log = ew_access_log_create(control->loop, control->stats);
 	const struct ew_resolver_options names = {.on_change = ew_control_on_resolved,
 	                                          .arg = control};
 	control->resolver = ew_resolver_create(control->loop, &names);
@@ -268,6 +271,7 @@ static void fini(struct ew_control *control)
 		loop_timer_fini(timers[i]);
 	for (size_t i = 0; i < N_ELEMS(control->signals); i++)
 		loop_signal_destroy(control->signals[i]);
+	ew_access_log_destroy(control->access_log);
 	loop_destroy(control->loop);
 	ew_table_unref(control->table);
 	if (control->config != control->boot)

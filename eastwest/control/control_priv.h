@@ -42,6 +42,7 @@ struct ew_control {
 	struct ew_health_registry *registry;
 	struct ew_stats *stats;
 	struct ew_recorder *recorder;
+	struct ew_access_log *access_log;
 	struct ew_limiter *limiter;
 	struct ew_checker *checker;
 	struct ew_resolver *resolver;

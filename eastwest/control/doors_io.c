@@ -198,8 +198,10 @@ bool ew_doors_open(struct ew_control *control, struct err *err)
 		.registry = control->registry,
 		.stats = control->stats,
 		.recorder = control->recorder,
+		.access_log = control->access_log,
 		.limiter = control->limiter,
 	};
+	ew_access_log_set_workers(control->access_log, n);
 	control->workers = xcalloc(n, sizeof(*control->workers));
 	for (; control->n_workers < n; control->n_workers++)
 		control->workers[control->n_workers] = ew_worker_create(

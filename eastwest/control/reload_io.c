@@ -73,6 +73,8 @@ static bool adopt(struct ew_control *control, struct ew_config *config)
 	if (control->config != control->boot)
 		ew_config_destroy(control->config);
 	control->config = config;
+	ew_access_log_set(control->access_log, &config->access_log);
+	ew_stats_set_limits(control->stats, &config->limits);
 	loop_timer_set(&control->settle, 0);
 	return true;
 }

@@ -55,6 +55,7 @@ static void on_hello_out(struct ew_conn *conn)
 		ew_route_on_connected(dialing->route, &dialing->choice, worker->now_ms);
 	conn->series = ew_worker_series(worker, dialing);
 	conn->active_ms = worker->now_ms;
+	ew_access_on_connected(conn);
 	ew_conn_move(&conn->state, EW_CONN_ANSWER);
 	conn->idle_ms = dialing->route->idle_ms > 0 ? dialing->route->idle_ms
 	                                            : ew_conn_state_deadline_ms(conn->state);
@@ -80,6 +81,7 @@ static void begin_relay(struct ew_conn *conn)
 	ew_route_on_opened(dialing->route);
 	metrics_add(conn->series->opened, 1);
 	metrics_add(conn->series->received, dialing->len - dialing->skip);
+	ew_access_on_answer(conn);
 	ew_conn_move(&conn->state, EW_CONN_RELAY);
 	ew_conn_drop_dialing(conn);
 }
@@ -95,6 +97,7 @@ static bool pass_on(struct ew_conn *conn, const uint8_t *data, size_t len)
 		return false;
 	}
 	metrics_add(conn->series->sent, (int64_t)bytes);
+	ew_access_on_bytes(conn, false, bytes);
 	return true;
 }
 

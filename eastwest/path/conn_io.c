@@ -65,12 +65,14 @@ void ew_conn_close(struct ew_conn *conn, enum ew_close_reason reason)
 	enum ew_door door = conn->door->config->door;
 	if (conn->state == EW_CONN_CLOSED)
 		return;
+	ew_access_end(conn, reason);
 	/* a refused one was counted when it was refused */
 	if (conn->state != EW_CONN_CLOSING)
 		metrics_add(stats_of(conn)->ends[door][reason], 1);
 	/* one that never had an answer is counted here for the first time */
 	if (conn->series != NULL && conn->state == EW_CONN_ANSWER) {
 		metrics_add(conn->series->opened, 1);
+		metrics_add(conn->series->received, conn->dialing->len - conn->dialing->skip);
 		ew_route_on_opened(conn->dialing->route);
 	}
 	if (conn->series != NULL)
@@ -211,9 +213,14 @@ static void refuse(struct ew_conn *conn, struct str sni, enum ew_close_reason re
                    const char *detail)
 {
 	struct ew_worker *worker = conn->door->worker;
-	const struct ew_refusal refusal = {conn->peer, conn->door->config->door, sni, reason, alert,
-	                                   detail};
-	ew_recorder_add(worker->setup->recorder, clock_wall_s(), &refusal);
+	const struct ew_event event = {
+		.kind = EW_EVENT_REFUSED,
+		.sni = sni,
+		.reason = reason,
+		.alert = alert,
+		.detail = detail,
+	};
+	ew_access_on_refused(conn, &event);
 	ew_side_close(&conn->upstream);
 	if (alert == 0) {
 		ew_conn_close(conn, reason);
@@ -257,6 +264,7 @@ static bool pump(struct ew_conn *conn, bool is_up, struct pumped *ret_pumped)
 	if (bytes > 0) {
 		conn->active_ms = worker->now_ms;
 		metrics_add(is_up ? conn->series->received : conn->series->sent, (int64_t)bytes);
+		ew_access_on_bytes(conn, is_up, bytes);
 	}
 	*ret_pumped = (struct pumped){result, bytes > 0};
 	if (result != EW_PUMP_FROM_RESET && result != EW_PUMP_TO_RESET)
@@ -378,6 +386,7 @@ void ew_conn_open(struct ew_door_io *door, int fd, const struct addr *peer)
 	metrics_add(stats->accepted[door->config->door], 1);
 	metrics_add(stats->active[door->config->door], 1);
 	conn->client_watch.fn = on_client;
+	ew_access_begin(conn);
 	if (!enter(conn))
 		return;
 	if (!ew_worker_register(worker, fd, &conn->client_watch, EW_SIDE_EVENTS)) {

@@ -155,9 +155,10 @@ static void begin_attempt(struct ew_conn *conn)
 	dialing->mark_len = (uint8_t)ew_dial_mark(dialing, mark);
 }
 
-static void note_failure(const struct ew_conn *conn, const struct ew_choice *choice)
+static void note_failure(struct ew_conn *conn, const struct ew_choice *choice)
 {
 	const struct ew_worker *worker = conn->door->worker;
+	ew_access_on_failed(conn, choice);
 	if (ew_route_on_failed(conn->dialing->route, choice, worker->now_ms))
 		metrics_add(worker->setup->stats->ejections, 1);
 }
@@ -316,6 +317,7 @@ void ew_dial_start(struct ew_conn *conn, const struct ew_hello *hello)
 {
 	struct ew_worker *worker = conn->door->worker;
 	enum ew_close_reason reason;
+	ew_access_on_hello(conn, hello);
 	const struct ew_route *route =
 		ew_conn_route(worker->table, conn->door->config->door, hello, &reason);
 	if (route == NULL) {

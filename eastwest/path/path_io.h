@@ -2,7 +2,7 @@
 /*
  * path_io - what the files of a worker share: worker_io.c (thread, messages, table),
  * listener_io.c (accept), conn_io.c (relay and end), hello_io.c, dial_io.c (upstreams),
- * answer_io.c (their first bytes), and nobody else.
+ * answer_io.c (their first bytes), access_io.c (what is told of it), and nobody else.
  *
  * Everything here belongs to the worker's thread, but for the fields named shared.
  */
@@ -69,6 +69,7 @@ struct ew_worker {
 	uint32_t n_conns;
 
 	struct ew_hedge hedge;
+	uint64_t access_turn; /* connections that the access log was asked about */
 	struct ew_pipes pipes;
 	uint8_t *buffer; /* EW_BUFFER_SIZE */
 
@@ -148,6 +149,7 @@ struct ew_conn {
 	struct ew_dialing *dialing; /* owned; NULL from the first answer on */
 	const struct ew_series *series;
 	struct ew_seat seat;
+	struct ew_access *access; /* owned; NULL: not in the access log */
 	struct addr peer;
 	bool admitted; /* its source may connect */
 	bool guarded;  /* asks whether its peers live */
@@ -230,6 +232,21 @@ void ew_dial_drop_hedge(struct ew_conn *conn);
 
 /* Something happened at an upstream that has not answered. */
 void ew_answer_on_upstream(struct ew_conn *conn);
+
+/* --- access_io.c ------------------------------------------------------------------------------ */
+
+/* What befalls a connection, for the flight recorder and, if it is in it, the access log. */
+void ew_access_begin(struct ew_conn *conn);
+void ew_access_on_hello(struct ew_conn *conn, const struct ew_hello *hello);
+/* The connect to this choice came to nothing. */
+void ew_access_on_failed(struct ew_conn *conn, const struct ew_choice *choice);
+void ew_access_on_connected(struct ew_conn *conn);
+/* The endpoint has answered, or the connection ends without that. dialing is there still. */
+void ew_access_on_answer(struct ew_conn *conn);
+void ew_access_on_bytes(struct ew_conn *conn, bool is_up, uint64_t bytes);
+void ew_access_on_refused(struct ew_conn *conn, const struct ew_event *event);
+/* Before anything of it is given back. */
+void ew_access_end(struct ew_conn *conn, enum ew_close_reason reason);
 
 /* --- worker_io.c ------------------------------------------------------------------------------ */
 

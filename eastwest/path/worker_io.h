@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "eastwest/config.h"
 #include "eastwest/table.h"
+#include "path/access_log_io.h"
 #include "path/doors.h"
 #include "path/limiter.h"
 #include "path/record.h"
@@ -26,6 +27,7 @@ struct ew_worker_setup {
 	struct ew_health_registry *registry;
 	struct ew_stats *stats;
 	struct ew_recorder *recorder;
+	struct ew_access_log *access_log; /* NULL: there is none */
 	struct ew_limiter *limiter;
 };
 
