@@ -115,11 +115,17 @@ static void say_place(const struct explaining *ex, const struct view_group *grou
 static void say_health(const struct explaining *ex, const struct view_endpoint *ep,
                        enum health health, char text[BECAUSE_MAX])
 {
+	const struct mesh_outage *outage =
+		mesh_find_outage(ex->service, ep->network, ex->route->sni);
+
 	switch (health) {
 	case HEALTH_OK:
 		return;
 	case HEALTH_NOT_READY:
 		snprintf(text, BECAUSE_MAX, "not ready");
+		return;
+	case HEALTH_REFUSING:
+		snprintf(text, BECAUSE_MAX, "%s", outage != NULL ? outage->why : "");
 		return;
 	case HEALTH_NO_GATEWAY:
 		snprintf(text, BECAUSE_MAX, "network %s has no gateway", ep->network);
@@ -128,7 +134,6 @@ static void say_health(const struct explaining *ex, const struct view_endpoint *
 		snprintf(text, BECAUSE_MAX, "no gateway of network %s is live", ep->network);
 		return;
 	}
-	(void)ex;
 }
 
 /* Part of all traffic that one unit of weight in this group gets, if it is healthy. */
@@ -200,7 +205,8 @@ static void add_endpoint(struct explaining *ex, const struct view_group *group,
 		.priority = group->priority,
 		.weight = ep->weight,
 		.health = health_text(health),
-		.used = health == HEALTH_OK || (panic && health == HEALTH_NOT_READY),
+		.used = health == HEALTH_OK ||
+	                (panic && (health == HEALTH_NOT_READY || health == HEALTH_REFUSING)),
 		.because = because,
 		.code = health_code(health),
 	};

@@ -2,6 +2,7 @@
 #include "model/health.h"
 
 #include "base/macros.h"
+#include "model/sni.h"
 
 static const struct {
 	const char *text;
@@ -9,6 +10,7 @@ static const struct {
 } rows[] = {
 	[HEALTH_OK] = {"Healthy", ""},
 	[HEALTH_NOT_READY] = {"NotReady", "FED-131"},
+	[HEALTH_REFUSING] = {"NotAnswering", "FED-132"},
 	[HEALTH_NO_GATEWAY] = {"NoGateway", "FED-104"},
 	[HEALTH_DEAD] = {"GatewayDead", "FED-103"},
 };
@@ -64,17 +66,34 @@ enum health health_of_endpoint(const struct view *view, const struct view_endpoi
 		                            endpoint->cluster);
 	if (network != HEALTH_OK)
 		return network;
+	if (endpoint->refusing)
+		return HEALTH_REFUSING;
 	return endpoint->ready ? HEALTH_OK : HEALTH_NOT_READY;
 }
 
-uint32_t health_ready_of_part(const struct mesh *mesh, const struct mesh_part *part)
+/* On every port, whatever the subset of the others. */
+static bool answers_nowhere(const struct mesh_service *service, const char *network)
+{
+	char sni[SNI_MAX + 1];
+
+	for (size_t i = 0; i < service->n_ports; i++) {
+		if (!sni_format(service->ports[i].number, STR_LIT(""), str_from(service->host),
+		                sni) ||
+		    mesh_find_outage(service, network, sni) == NULL)
+			return false;
+	}
+	return service->outages.n > 0;
+}
+
+uint32_t health_ready_of_part(const struct mesh *mesh, const struct mesh_service *service,
+                              const struct mesh_part *part)
 {
 	const char *network = part->cluster->network;
 
 	if (mesh_is_joined(mesh, network) &&
 	    health_of_network(mesh_find_network(mesh, network), part->cluster->name) != HEALTH_OK)
 		return 0;
-	return part->ready;
+	return answers_nowhere(service, network) ? 0 : part->ready;
 }
 
 struct amount {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/mesh.h"
 
+#include "mesh_outages_priv.h"
 #include "mesh_priv.h"
 
 #include <stdlib.h>
@@ -180,6 +181,12 @@ const struct mesh_network *mesh_find_network(const struct mesh *mesh, const char
 const struct mesh_service *mesh_find_service(const struct mesh *mesh, const char *key)
 {
 	return tree_find(mesh->services, str_from(key));
+}
+
+const struct mesh_outage *mesh_find_outage(const struct mesh_service *service, const char *network,
+                                           const char *sni)
+{
+	return mesh_outages_find(&service->outages, network, sni);
 }
 
 bool mesh_is_joined(const struct mesh *mesh, const char *network)

@@ -3,6 +3,7 @@
  * Setters note which services they touch; a build merges those and shares the rest with the mesh of
  * before. What touches all services (settings, a wildcard rule) is rare.
  */
+#include "mesh_outages_priv.h"
 #include "mesh_priv.h"
 #include "mesh_rules_priv.h"
 
@@ -18,6 +19,7 @@ struct mesh_builder {
 	struct tree *networks;
 	struct tree *policies;
 	struct map snapshots; /* cluster → struct snapshot, one reference each */
+	struct map outages;   /* key of service → struct mesh_outages, none empty */
 	struct map dirty;     /* keys of services; the value means nothing */
 	bool all_dirty;
 	bool changed; /* something but services */
@@ -67,6 +69,12 @@ static void free_snapshot(void *value)
 	snapshot_unref(value);
 }
 
+static void free_outages(void *value)
+{
+	mesh_outages_fini(value);
+	free(value);
+}
+
 void mesh_builder_destroy(struct mesh_builder *builder)
 {
 	if (builder == NULL)
@@ -76,6 +84,7 @@ void mesh_builder_destroy(struct mesh_builder *builder)
 	tree_unref(builder->networks);
 	tree_unref(builder->policies);
 	map_fini(&builder->snapshots, free_snapshot);
+	map_fini(&builder->outages, free_outages);
 	map_fini(&builder->dirty, NULL);
 	mesh_unref(builder->last);
 	free(builder);
@@ -198,6 +207,46 @@ void mesh_builder_remove_policy(struct mesh_builder *builder, const char *key)
 	tree_drop(&builder->policies, str_from(key));
 }
 
+/* NULL: the name is no service's. Owned. */
+static char *key_of_sni(const char *sni)
+{
+	struct sni name;
+	struct str ns, service, domain;
+
+	if (!sni_parse(str_from(sni), &name) || name.kind != SNI_SERVICE ||
+	    !sni_split_host(name.host, &ns, &service, &domain))
+		return NULL;
+	return xasprintf("%.*s/%.*s", STR_ARG(ns), STR_ARG(service));
+}
+
+void mesh_builder_set_outage(struct mesh_builder *builder, const struct mesh_outage *outage)
+{
+	CLEANUP(free_ptr) char *key = key_of_sni(outage->sni);
+	struct mesh_outages *have;
+
+	if (key == NULL)
+		return;
+	have = map_find_text(&builder->outages, key);
+	if (have == NULL) {
+		have = xcalloc(1, sizeof(*have));
+		map_set(&builder->outages, str_from(key), have);
+	}
+	if (mesh_outages_put(have, outage))
+		mark(builder, str_from(key));
+}
+
+void mesh_builder_remove_outage(struct mesh_builder *builder, const char *network, const char *sni)
+{
+	CLEANUP(free_ptr) char *key = key_of_sni(sni);
+	struct mesh_outages *have = key != NULL ? map_find_text(&builder->outages, key) : NULL;
+
+	if (have == NULL || !mesh_outages_drop(have, network, sni))
+		return;
+	mark(builder, str_from(key));
+	if (have->n == 0)
+		free_outages(map_remove(&builder->outages, str_from(key)));
+}
+
 struct build {
 	struct mesh_builder *b;
 	struct mesh *next;
@@ -229,9 +278,12 @@ static void merge_key(struct build *build, struct str key)
 	}
 	CLEANUP(free_ptr)
 	char *host = mesh_host_of(build->inputs[0].service->key, b->settings.cluster_domain);
-	struct policy *policy =
-		mesh_rules_find(&build->rules, str_from(build->inputs[0].service->ns), host);
-	struct mesh_service *new = mesh_merge(build->inputs, n, &b->settings, policy);
+	struct merge_extras extras = {
+		.policy = mesh_rules_find(&build->rules, str_from(build->inputs[0].service->ns),
+	                                  host),
+		.outages = map_find(&b->outages, key),
+	};
+	struct mesh_service *new = mesh_merge(build->inputs, n, &b->settings, &extras);
 
 	if (old == NULL || !mesh_service_eq(old, new)) {
 		tree_put(&build->next->services, str_from(new->key), &new->shared);

@@ -4,6 +4,7 @@
  * as Istio does it; where a number has two names the oldest Cluster decides, so that a new member
  * cannot change what an old one means.
  */
+#include "mesh_outages_priv.h"
 #include "mesh_priv.h"
 #include "notes_priv.h"
 
@@ -151,6 +152,7 @@ static void destroy(struct shared *value)
 	free(s->parts);
 	free(s->ports);
 	policy_unref(s->policy);
+	mesh_outages_fini(&s->outages);
 	notes_free(s->conflicts, s->n_conflicts);
 	free((char *)(uintptr_t)s->key);
 	free((char *)(uintptr_t)s->host);
@@ -168,7 +170,8 @@ char *mesh_host_of(const char *key, const char *cluster_domain)
 }
 
 struct mesh_service *mesh_merge(struct merge_input *inputs, size_t n,
-                                const struct mesh_settings *settings, struct policy *policy)
+                                const struct mesh_settings *settings,
+                                const struct merge_extras *extras)
 {
 	struct mesh_service *s = xcalloc(1, sizeof(*s));
 	const struct snap_service *first = inputs[0].service;
@@ -179,7 +182,9 @@ struct mesh_service *mesh_merge(struct merge_input *inputs, size_t n,
 	s->ns = xstrdup(first->ns);
 	s->name = xstrdup(first->name);
 	s->host = mesh_host_of(first->key, settings->cluster_domain);
-	s->policy = policy != NULL ? policy_ref(policy) : NULL;
+	s->policy = extras->policy != NULL ? policy_ref(extras->policy) : NULL;
+	if (extras->outages != NULL)
+		mesh_outages_copy(&s->outages, extras->outages);
 	s->parts = xcalloc(n, sizeof(s->parts[0]));
 	qsort(inputs, n, sizeof(inputs[0]), by_age);
 	for (size_t i = 0; i < n; i++) {
@@ -204,7 +209,7 @@ struct mesh_service *mesh_merge(struct merge_input *inputs, size_t n,
 bool mesh_service_eq(const struct mesh_service *a, const struct mesh_service *b)
 {
 	if (a->policy != b->policy || a->n_parts != b->n_parts || a->left_out != b->left_out ||
-	    strcmp(a->host, b->host) != 0)
+	    strcmp(a->host, b->host) != 0 || !mesh_outages_eq(&a->outages, &b->outages))
 		return false;
 	for (size_t i = 0; i < a->n_parts; i++) {
 		if (a->parts[i].cluster != b->parts[i].cluster ||

@@ -18,9 +18,16 @@ struct merge_input {
 	struct snap_service *service;
 };
 
-/* The merged service of n ≥ 1 inputs; sorts them. policy may be NULL. Owned. */
+/* What of the service the members do not say; borrowed, each may be NULL. */
+struct merge_extras {
+	struct policy *policy;
+	const struct mesh_outages *outages;
+};
+
+/* The merged service of n ≥ 1 inputs; sorts them. Owned. */
 struct mesh_service *mesh_merge(struct merge_input *inputs, size_t n,
-                                const struct mesh_settings *settings, struct policy *policy);
+                                const struct mesh_settings *settings,
+                                const struct merge_extras *extras);
 /* Same inputs, same outcome. */
 bool mesh_service_eq(const struct mesh_service *a, const struct mesh_service *b);
 /* NAME.NAMESPACE.svc.DOMAIN of "NAMESPACE/NAME"; owned by the caller. */

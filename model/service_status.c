@@ -54,7 +54,7 @@ json_t *service_status(const struct mesh *mesh, const struct mesh_service *servi
 	buf_init(&names, NAMES_MAX);
 	for (size_t i = 0; i < service->n_parts; i++) {
 		const struct mesh_part *part = &service->parts[i];
-		uint32_t part_ready = health_ready_of_part(mesh, part);
+		uint32_t part_ready = health_ready_of_part(mesh, service, part);
 
 		json_array_append_new(
 			clusters, json_pack("{s:s, s:s, s:i, s:i}", "cluster", part->cluster->name,

@@ -3,9 +3,9 @@
 
 static bool endpoint_eq(const struct view_endpoint *a, const struct view_endpoint *b)
 {
-	return a->remote == b->remote && a->ready == b->ready && a->weight == b->weight &&
-	       ip_eq(&a->ip, &b->ip) && a->port == b->port && strcmp(a->network, b->network) == 0 &&
-	       strcmp(a->cluster, b->cluster) == 0;
+	return a->remote == b->remote && a->ready == b->ready && a->refusing == b->refusing &&
+	       a->weight == b->weight && ip_eq(&a->ip, &b->ip) && a->port == b->port &&
+	       strcmp(a->network, b->network) == 0 && strcmp(a->cluster, b->cluster) == 0;
 }
 
 bool view_groups_eq(const struct view_route *a, const struct view_route *b)

@@ -61,6 +61,9 @@ static void collect_part(const struct view *view, const struct mesh_service *ser
 		route->subset[0] != '\0' ? policy_find_subset(service->policy, route->subset)
 					 : NULL;
 
+	bool refusing = strcmp(part->cluster->network, view->network) != 0 &&
+	                mesh_find_outage(service, part->cluster->network, route->sni) != NULL;
+
 	if (!view_sees_network(view, part->cluster->network) || port == NULL ||
 	    mesh_part_judge(service, part, port) != MESH_USED)
 		return;
@@ -68,8 +71,13 @@ static void collect_part(const struct view *view, const struct mesh_service *ser
 		const struct snap_endpoint *ep = &port->endpoints[i];
 
 		if (mesh_endpoint_judge(ep) == MESH_USED &&
-		    (subset == NULL || labels_match(ep->labels, subset->labels)))
-			items_add(items, make_item(view, part, ep));
+		    (subset == NULL || labels_match(ep->labels, subset->labels))) {
+			struct view_item item = make_item(view, part, ep);
+
+			item.endpoint.refusing = refusing && ep->ready;
+			item.endpoint.ready = !refusing && ep->ready;
+			items_add(items, item);
+		}
 	}
 }
 
@@ -88,6 +96,8 @@ static int endpoint_cmp(const struct view_endpoint *a, const struct view_endpoin
 		cmp = strcmp(a->cluster, b->cluster);
 	if (cmp == 0 && a->ready != b->ready)
 		cmp = a->ready ? -1 : 1;
+	if (cmp == 0 && a->refusing != b->refusing)
+		cmp = a->refusing ? -1 : 1;
 	return cmp;
 }
 

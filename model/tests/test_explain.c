@@ -164,6 +164,36 @@ static void says_so_when_nothing_is_left(void **state)
 	world_fini(&w);
 }
 
+static void says_why_pods_that_are_ready_are_not_called(void **state)
+{
+	static const char why[] = "gateway gw2 of c2 cannot connect to any of them";
+	struct world w;
+	size_t n;
+
+	(void)state;
+	world_demo(&w);
+	world_outage(&w, "n2", why);
+	json_t *a = explain(&w, "c1", "region1/zone1/subzone1", "sample/hello");
+
+	assert_true(near(total_share(a), 1));
+	assert_true(near(share_of(a, "cluster", "c2", &n), 0));
+	share_of(a, "health", "NotAnswering", &n);
+	assert_int_equal(n, 1);
+	share_of(a, "code", "FED-132", &n);
+	assert_int_equal(n, 1);
+	share_of(a, "because", why, &n);
+	assert_int_equal(n, 1);
+	json_decref(a);
+	/* its own callers are not told so */
+	a = explain(&w, "c2", "region1/zone2/subzone2", "sample/hello");
+	share_of(a, "code", "FED-132", &n);
+	assert_int_equal(n, 0);
+	assert_true(share_of(a, "cluster", "c2", &n) > 0.1);
+	json_decref(a);
+	assert_non_null(cause_find("FED-132"));
+	world_fini(&w);
+}
+
 static void names_services_in_two_ways(void **state)
 {
 	static const struct {
@@ -227,6 +257,7 @@ int main(void)
 		cmocka_unit_test(says_where_calls_go_and_why),
 		cmocka_unit_test(every_share_sums_up_and_every_code_is_known),
 		cmocka_unit_test(says_so_when_nothing_is_left),
+		cmocka_unit_test(says_why_pods_that_are_ready_are_not_called),
 		cmocka_unit_test(names_services_in_two_ways),
 		cmocka_unit_test(names_what_is_missing),
 	};

@@ -24,7 +24,8 @@ struct inputs {
 	bool withdrawn[WALK_CLUSTERS];
 	bool joined[WALK_CLUSTERS];
 	bool live[WALK_CLUSTERS];
-	int rule; /* 0: none */
+	bool outage[WALK_CLUSTERS]; /* of one service in that network */
+	int rule;                   /* 0: none */
 	int settings;
 };
 
@@ -72,6 +73,18 @@ static void give_network(const struct inputs *in, size_t i, struct mesh_builder 
 	snprintf(name, sizeof(name), "n%zu", i);
 	snprintf(cluster, sizeof(cluster), "c%zu", i + 1);
 	mesh_builder_set_network(b, &n);
+}
+
+static void give_outage(const struct inputs *in, size_t i, struct mesh_builder *b)
+{
+	char network[8];
+	struct mesh_outage outage = {network, "outbound_.80_._.svc0.ns.svc.cluster.local", "cut"};
+
+	snprintf(network, sizeof(network), "n%zu", i);
+	if (in->outage[i])
+		mesh_builder_set_outage(b, &outage);
+	else
+		mesh_builder_remove_outage(b, network, outage.sni);
 }
 
 static void give_rule(const struct inputs *in, struct mesh_builder *b)
@@ -125,6 +138,10 @@ static void step(struct inputs *in, struct mesh_builder *b)
 		in->settings = rand() % (int)N_ELEMS(settings);
 		give_settings(in, b);
 		break;
+	case 4:
+		in->outage[i] = !in->outage[i];
+		give_outage(in, i, b);
+		break;
 	default:
 		objects_walk_step(&in->objects[i], in->snapshots[i]);
 		give_snapshot(in->snapshots[i], i, b);
@@ -144,6 +161,7 @@ static struct mesh *start_afresh(const struct inputs *in)
 		give_snapshot(s, i, b);
 		give_cluster(in, i, b);
 		give_network(in, i, b);
+		give_outage(in, i, b);
 		snapshot_builder_destroy(s);
 	}
 	give_rule(in, b);

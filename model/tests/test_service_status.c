@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "model/health.h"
 #include "model/service_status.h"
 #include "tests/check.h"
 #include "tests/world.h"
@@ -47,10 +48,35 @@ static void shows_the_merged_service(void **state)
 	world_fini(&w);
 }
 
+static void counts_what_does_not_answer_as_not_ready(void **state)
+{
+	static const struct {
+		const char *ports;
+		uint32_t ready;
+	} rows[] = {{"http:5000", 0}, {"http:5000 metrics:9000", 2}};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(rows); i++) {
+		struct world w;
+
+		world_demo(&w);
+		world_service(&w, "c2", "sample/hello", rows[i].ports,
+		              "10.0.0.1@node 10.0.0.2@node", "");
+		world_outage(&w, "n2", "refused");
+		const struct mesh_service *s = mesh_find_service(world_mesh(&w), "sample/hello");
+
+		assert_int_equal(health_ready_of_part(w.mesh, s, &s->parts[0]), 2);
+		assert_string_equal(s->parts[1].cluster->name, "c2");
+		assert_int_equal(health_ready_of_part(w.mesh, s, &s->parts[1]), rows[i].ready);
+		world_fini(&w);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(shows_the_merged_service),
+		cmocka_unit_test(counts_what_does_not_answer_as_not_ready),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -385,6 +385,61 @@ static void load_follows_pods_and_gateways(void **state)
 	world_fini(&w);
 }
 
+static void what_does_not_answer_is_not_ready_for_other_networks_alone(void **state)
+{
+	struct lb_level levels[LB_PRIORITIES_MAX];
+	struct world w;
+
+	(void)state;
+	world_demo(&w);
+	world_settings(&w, "{localityLbSetting: {}}");
+	world_service(&w, "c2", "sample/hello", "http:5000",
+	              "10.0.0.1@node 10.0.0.2@node 10.0.0.3@node-", "");
+	struct view *near = view_of(&w, "c1", "region1/zone1/subzone1");
+	struct view *own = view_of(&w, "c2", "region1/zone2/subzone2");
+	struct view *own_before = view_ref(own);
+	uint64_t merges = mesh_builder_merges(w.builder);
+
+	world_outage(&w, "n2", "refused");
+	struct told told = change(&w, &near);
+
+	assert_int_equal(mesh_builder_merges(w.builder) - merges, 1);
+	assert_int_equal(told.n[VIEW_ENDPOINTS_CHANGED], 1);
+	assert_int_equal(told.urgent, 1);
+	expect_route(near, HELLO,
+	             "P0 region1/zone1/subzone1: 10.0.0.1 10.0.0.2 | P1 region1/zone2/subzone2:"
+	             " n2/c2*2- n2/c2*1- | P2 region2/zone3/subzone3: n3/c3*2");
+	/* the network itself decides by what its gateway sees */
+	told = change(&w, &own);
+	assert_int_equal(told.n[VIEW_ENDPOINTS_CHANGED] + told.n[VIEW_ROUTE_CHANGED], 0);
+	assert_ptr_equal(own->services, own_before->services);
+	/* callers of c1 whose own are gone go past it */
+	world_service(&w, "c1", "sample/hello", "http:5000", "10.0.0.1@node-", "");
+	change(&w, &near);
+	assert_true(health_spread(near, view_find_route(near, HELLO), levels));
+	assert_int_equal(levels[1].load, 0);
+	assert_int_equal(levels[2].load, 100);
+	/* said twice, or of somebody unknown, it is nothing new */
+	merges = mesh_builder_merges(w.builder);
+	world_outage(&w, "n2", "refused");
+	world_outage(&w, "n9", NULL);
+	assert_true(mesh_builder_build(w.builder) == w.mesh);
+	mesh_unref(w.mesh);
+	assert_int_equal(mesh_builder_merges(w.builder), merges);
+	/* its other subsets, and other networks, are not meant */
+	world_outage(&w, "n3", "refused");
+	world_outage(&w, "n2", NULL);
+	told = change(&w, &near);
+	assert_int_equal(told.urgent, 1);
+	expect_route(near, HELLO,
+	             "P0 region1/zone1/subzone1: 10.0.0.1- | P1 region1/zone2/subzone2: n2/c2*2"
+	             " n2/c2*1- | P2 region2/zone3/subzone3: n3/c3*2-");
+	view_unref(own_before);
+	view_unref(own);
+	view_unref(near);
+	world_fini(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -398,6 +453,7 @@ int main(void)
 		cmocka_unit_test(probes_have_a_name_of_their_own),
 		cmocka_unit_test(tells_exactly_what_changed),
 		cmocka_unit_test(load_follows_pods_and_gateways),
+		cmocka_unit_test(what_does_not_answer_is_not_ready_for_other_networks_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

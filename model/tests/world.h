@@ -97,6 +97,18 @@ static inline void world_network(struct world *w, const char *name, bool joined,
 	mesh_builder_set_network(w->builder, &n);
 }
 
+/* Endpoints of the demo's service in this network do not answer; why NULL: they do again. */
+static inline void world_outage(struct world *w, const char *network, const char *why)
+{
+	struct mesh_outage outage = {network, "outbound_.5000_._.hello.sample.svc.cluster.local",
+	                             why};
+
+	if (why != NULL)
+		mesh_builder_set_outage(w->builder, &outage);
+	else
+		mesh_builder_remove_outage(w->builder, network, outage.sni);
+}
+
 static inline void world_node(struct world *w, const char *cluster, const char *node,
                               const char *locality)
 {

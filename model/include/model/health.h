@@ -12,10 +12,12 @@
 enum health {
 	HEALTH_OK,
 	HEALTH_NOT_READY,  /* the pods say so */
+	HEALTH_REFUSING,   /* the pods say they are, but the gateways of their network cannot
+	                    * connect to them */
 	HEALTH_NO_GATEWAY, /* its network has no gateway address */
 	HEALTH_DEAD        /* it has, and none is live */
 };
-/* "Healthy", "NotReady", "NoGateway", "GatewayDead". */
+/* "Healthy", "NotReady", "NotAnswering", "NoGateway", "GatewayDead". */
 const char *health_text(enum health health);
 /* Cause code, "" for HEALTH_OK. */
 const char *health_code(enum health health);
@@ -27,9 +29,10 @@ enum health health_of_network(const struct mesh_network *network, const char *cl
 bool health_uses_gateway(const struct mesh_network *network, const struct mesh_gateway *gateway,
                          const char *cluster);
 
-/* Ready endpoints of a part that its callers reach: none if its network is joined and no gateway of
- * it is live. */
-uint32_t health_ready_of_part(const struct mesh *mesh, const struct mesh_part *part);
+/* Ready endpoints of a service's part that callers of other networks reach: none if its network is
+ * joined and no gateway of it is live, or if its endpoints answer on no port. */
+uint32_t health_ready_of_part(const struct mesh *mesh, const struct mesh_service *service,
+                              const struct mesh_part *part);
 
 /* Fills n_priorities levels with total, healthy, health, load. levels has LB_PRIORITIES_MAX. */
 bool health_spread(const struct view *view, const struct view_route *route,

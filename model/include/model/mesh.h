@@ -90,6 +90,20 @@ struct mesh_port {
 	uint16_t number;
 };
 
+/* Endpoints of one route in one network that do not answer, though they are ready there: that
+ * network's own gateways say so. Other networks count them as not ready; the network itself decides
+ * by what its gateways see. */
+struct mesh_outage {
+	const char *network;
+	const char *sni; /* folded; routes of other ports and subsets are routes of their own */
+	const char *why; /* sentence */
+};
+
+struct mesh_outages {
+	struct mesh_outage *list;
+	size_t n;
+};
+
 struct mesh_service {
 	struct shared shared;
 	const char *key; /* "NAMESPACE/NAME" */
@@ -103,6 +117,7 @@ struct mesh_service {
 	struct policy *policy;  /* NULL none */
 	const char **conflicts; /* sentences */
 	size_t n_conflicts;
+	struct mesh_outages outages; /* sorted by network and SNI */
 	enum mesh_left_out
 		left_out; /* MESH_CLUSTER_LOCAL, MESH_NOT_EXPORTED: no routes; else MESH_USED */
 };
@@ -129,6 +144,10 @@ bool mesh_is_joined(const struct mesh *mesh, const char *network);
 
 /* The Service of the probes: never merged, and the source of the probe names' endpoints. */
 #define MESH_PROBE_KEY "fedway-system/fedway-probe"
+
+/* NULL: none. */
+const struct mesh_outage *mesh_find_outage(const struct mesh_service *service, const char *network,
+                                           const char *sni);
 
 /* May views use the endpoint, and if not, why. */
 enum mesh_left_out mesh_part_judge(const struct mesh_service *service, const struct mesh_part *part,
@@ -157,6 +176,10 @@ void mesh_builder_set_network(struct mesh_builder *builder, const struct mesh_ne
 void mesh_builder_remove_network(struct mesh_builder *builder, const char *name);
 void mesh_builder_set_policy(struct mesh_builder *builder, struct policy *policy);
 void mesh_builder_remove_policy(struct mesh_builder *builder, const char *key);
+
+/* One merge of that service. A name that is no service's is nothing. */
+void mesh_builder_set_outage(struct mesh_builder *builder, const struct mesh_outage *outage);
+void mesh_builder_remove_outage(struct mesh_builder *builder, const char *network, const char *sni);
 
 /* The mesh of what was set so far; the one of before if nothing differs. Owned (one reference). */
 struct mesh *mesh_builder_build(struct mesh_builder *builder);

@@ -24,6 +24,7 @@ struct view_key {
 struct view_endpoint {
 	bool remote;
 	bool ready;
+	bool refusing;       /* remote, not ready: its pods are, but do not answer */
 	uint32_t weight;     /* direct: 1; remote: number of its endpoints with this readiness */
 	struct ip ip;        /* direct */
 	uint16_t port;       /* direct */
