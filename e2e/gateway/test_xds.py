@@ -488,14 +488,21 @@ def test_a_drain_does_not_wait_for_the_checks_of_other_gateways(plane, member, u
     wait_report(control, f"127.0.0.1:{b.port}", 0)
 
 
-def test_expired_certificates_kill_no_check(plane, member, upstream):
-    control, _, b = two(plane, member, upstream(), ttl=2)
+def test_expired_certificates_raise_an_alarm_and_kill_no_check(plane, member, upstream):
+    control, a, b = two(plane, member, upstream(), ttl=2)
     address = f"127.0.0.1:{b.port}"
     wait_report(control, address, 1)
     control.kill()
     until = time.time() + 6
     wait_for(lambda: time.time() > until, "the end of both certificates")
+    # seen by the next handshake, of which there is one each 15 s
+    a.daemon.wait_line(f"certificate of a remote gateway is expired; .* address={address} ", 20)
+    end = "fedway_gateway_address_certificate_not_after_seconds"
+    assert 0 < a.total(end, address=address) < time.time()
+    assert a.total("fedway_gateway_address_live", address=address) == 1
+    assert a.call(hello.openssl(), port=a.ports["egress"]) == b"up\n"
     control.start()
+    wait_for(lambda: a.total(end, address=address) > time.time() - 2, "the renewed one", 40)
     wait_report(control, address, 1, 20)
     assert not control.daemon.lines(f"address n2/c2 {address} live=0")
 

@@ -117,7 +117,13 @@ static void begin_check(struct ew_checker *checker, struct ew_health *health)
 
 static void on_ping(struct ew_health *health, const char *miss, int64_t took_us, void *arg)
 {
-	on_result(arg, health, miss, took_us);
+	struct ew_checker *checker = arg;
+	char text[ADDR_TEXT_MAX];
+	if (health->not_after_s != 0)
+		metrics_set(
+			ew_stats_peer_not_after(checker->stats, addr_format(&health->addr, text)),
+			health->not_after_s);
+	on_result(checker, health, miss, took_us);
 }
 
 static void free_canary(void *value)

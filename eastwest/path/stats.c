@@ -87,6 +87,7 @@ static void create_own(struct ew_stats *stats)
 	stats->reloads_bad = metrics_series(family(stats, EW_METRIC_RELOADS), &results[1]);
 	/* these are asked for by other threads: the families have to be there */
 	family(stats, EW_METRIC_LIVE);
+	family(stats, EW_METRIC_PEER_NOT_AFTER);
 	metrics_set(metrics_series(family(stats, EW_METRIC_BUILD), &version), 1);
 }
 
@@ -177,4 +178,9 @@ void ew_stats_series(struct ew_stats *stats, struct str sni, const struct ew_des
 struct metrics_value *ew_stats_live(struct ew_stats *stats, const char *address)
 {
 	return metrics_series(stats->families[EW_METRIC_LIVE], &address);
+}
+
+struct metrics_value *ew_stats_peer_not_after(struct ew_stats *stats, const char *address)
+{
+	return metrics_series(stats->families[EW_METRIC_PEER_NOT_AFTER], &address);
 }

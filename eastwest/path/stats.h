@@ -64,6 +64,9 @@ enum {
 	  "Configurations that were read, by what became of them.")                                \
 	X(EW_METRIC_LIVE, METRICS_GAUGE, "fedway_gateway_address_live", "address",                 \
 	  EW_ADDRESSES_MAX, "1 while a remote gateway's address answers checks.")                  \
+	X(EW_METRIC_PEER_NOT_AFTER, METRICS_GAUGE,                                                 \
+	  "fedway_gateway_address_certificate_not_after_seconds", "address", EW_ADDRESSES_MAX,     \
+	  "End of the certificate that a remote gateway's address showed, seconds since 1970.")    \
 	X(EW_METRIC_LOG_LINES, METRICS_COUNTER, "fedway_gateway_access_log_lines_total", "", 1,    \
 	  "Lines of the access log that were written.")                                            \
 	X(EW_METRIC_LOG_LOST, METRICS_COUNTER, "fedway_gateway_access_log_lost_lines_total", "",   \
@@ -147,4 +150,5 @@ void ew_stats_series(struct ew_stats *stats, struct str sni, const struct ew_des
                      struct ew_series *ret_series);
 /* The 0/1 gauge of a gateway address. */
 struct metrics_value *ew_stats_live(struct ew_stats *stats, const char *address);
+struct metrics_value *ew_stats_peer_not_after(struct ew_stats *stats, const char *address);
 void ew_stats_set_limits(struct ew_stats *stats, const struct ew_limits *limits);

@@ -28,6 +28,7 @@ struct ew_ping {
 	struct wire *wire;   /* NULL: none */
 	bool open;
 	bool tried_again;  /* since the last turn */
+	bool expired;      /* its certificate is, and that was said */
 	int64_t opened_ms; /* of wire */
 	int64_t pinged_us; /* 0: no echo is due */
 };
@@ -59,8 +60,25 @@ static void send_ping(struct ew_ping *ping)
 		miss(ping, "the connection takes no bytes");
 }
 
+/* An alarm, never death. */
+static void note_end(struct ew_ping *ping, STACK_OF(X509) * chain)
+{
+	char text[ADDR_TEXT_MAX];
+	char time[32];
+	int64_t not_after_s = cert_chain_not_after(chain);
+	bool expired = not_after_s < clock_wall_s();
+	ping->health->not_after_s = not_after_s;
+	if (expired && !ping->expired)
+		log_warn("eastwest",
+		         "the certificate of a remote gateway is expired; it is used all the same "
+		         "address=%s notAfter=%s",
+		         addr_format(&ping->health->addr, text),
+		         clock_format_rfc3339(not_after_s, time));
+	ping->expired = expired;
+}
+
 /* The hook of the context has seen that it is a gateway; is it the right one? */
-static bool check_peer(const struct ew_ping *ping, struct err *err)
+static bool check_peer(struct ew_ping *ping, struct err *err)
 {
 	struct cert_identity who;
 	STACK_OF(X509) *chain = tls_peer_chain(wire_tls(ping->wire));
@@ -68,6 +86,7 @@ static bool check_peer(const struct ew_ping *ping, struct err *err)
 		return err_set(err, ERR_FORBIDDEN, "it showed no certificate");
 	if (!cert_identity_of_chain(chain, NULL, &who, err))
 		return false;
+	note_end(ping, chain);
 	if (ping->cluster[0] != '\0' && strcmp(who.cluster, ping->cluster) != 0)
 		return err_set(err, ERR_FORBIDDEN, "it is a gateway of cluster '%s', not of '%s'",
 		               who.cluster, ping->cluster);
@@ -186,16 +205,9 @@ bool ew_ping_is_for(const struct ew_ping *ping, const struct ew_ping_target *tar
 
 static bool judge(STACK_OF(X509) * chain, void *arg, struct err *err)
 {
-	static struct log_limit limit;
 	static struct cert_verifier only_gateways = {.kinds = 1u << CERT_GATEWAY};
 	(void)arg;
-	if (!cert_verifier_check(chain, &only_gateways, err))
-		return false;
-	/* an alarm, never death */
-	if (cert_chain_not_after(chain) < clock_wall_s() &&
-	    log_limit_pass(&limit, clock_now_ms(), 1))
-		log_warn("eastwest", "the certificate of a remote gateway is expired");
-	return true;
+	return cert_verifier_check(chain, &only_gateways, err);
 }
 
 struct tls_ctx *ew_ping_tls(const struct ew_credentials *credentials, struct err *err)

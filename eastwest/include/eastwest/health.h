@@ -37,7 +37,8 @@ struct ew_health {
 	int64_t answered_ms; /* the last good check, before one the first miss; 0: neither */
 	int64_t changed_ms;
 	uint32_t rtt_us;
-	char reason[64]; /* of the last miss */
+	int64_t not_after_s; /* end of the certificate that it last showed; 0: none was asked for */
+	char reason[64];     /* of the last miss */
 };
 
 struct ew_health_registry;
