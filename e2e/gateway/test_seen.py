@@ -261,5 +261,5 @@ def test_sums_are_of_names_in_use(gateway, upstream):
         sums = json.loads(one.admin("GET", "/sums")[1])
         assert sums["names"] == [{"sni": NAME, "connections": 1, "opened": 1, "failed": 0}]
         ingress, egress = sums["doors"]
-        assert (ingress["accepted"], ingress["closed"]) == (2, {"unknown_name": 1})
+        assert (ingress["accepted"], ingress["refused"]) == (2, {"unknown_name": 1})
         assert (egress["accepted"], egress["connections"]) == (0, 0)

@@ -4,6 +4,7 @@
  * on the node. The last one is a Unix socket, and its folder's mode is its lock.
  */
 #include <errno.h>
+#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/net.h"
 #include "control/admin_routes.h"
@@ -80,8 +82,17 @@ static int listen_unix(const char *path, struct err *err)
 	return -1;
 }
 
+/* The usual place, /run/fedway, is empty after each start of the machine. */
+static bool make_folder(const char *path, struct err *err)
+{
+	char *copy CLEANUP(free_ptr) = xstrdup(path);
+	return file_make_dirs(dirname(copy), err) || err_wrap(err, "admin");
+}
+
 static bool start_unix(struct ew_control *control, struct err *err)
 {
+	if (!make_folder(control->boot->admin_path, err))
+		return false;
 	int fd = listen_unix(control->boot->admin_path, err);
 	if (fd < 0)
 		return false;

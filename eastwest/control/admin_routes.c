@@ -164,17 +164,19 @@ static void answer_trace(struct http_exchange *ex, struct ew_control *control)
 
 static json_t *door_sums(const struct ew_stats *stats, enum ew_door door)
 {
-	json_t *closed = json_object();
+	json_t *ended = json_object();
+	json_t *refused = json_object();
 	for (int r = 0; r < N_EW_CLOSE_REASONS; r++) {
+		enum ew_close_reason reason = (enum ew_close_reason)r;
 		int64_t n = metrics_get(stats->ends[door][r]);
 		if (n > 0)
-			json_object_set_new(closed, ew_close_name((enum ew_close_reason)r),
-			                    json_integer(n));
+			json_object_set_new(ew_close_is_error(reason) ? refused : ended,
+			                    ew_close_name(reason), json_integer(n));
 	}
-	return json_pack("{s:s, s:I, s:I, s:o}", "door",
-	                 door == EW_DOOR_INGRESS ? "ingress" : "egress", "accepted",
-	                 (json_int_t)metrics_get(stats->accepted[door]), "connections",
-	                 (json_int_t)metrics_get(stats->active[door]), "closed", closed);
+	return json_pack(
+		"{s:s, s:I, s:I, s:o, s:o}", "door", door == EW_DOOR_INGRESS ? "ingress" : "egress",
+		"accepted", (json_int_t)metrics_get(stats->accepted[door]), "connections",
+		(json_int_t)metrics_get(stats->active[door]), "ended", ended, "refused", refused);
 }
 
 /* What was counted so far, of the names that are in use: the difference of two answers is a rate.
