@@ -165,6 +165,17 @@ def test_an_mtu_hole_holds_up_only_what_is_too_large_and_loses_nothing(scene):
     stuck.close()
 
 
+def test_a_path_that_dies_behind_its_connect_is_left_for_another(scene):
+    """The first endpoint accepts, but never acknowledges a hello this large."""
+    large = hello.records(hello.post_quantum())
+    began = time.monotonic()
+    with mtu_hole(scene.web):
+        with scene.begin(large) as client:
+            client.settimeout(10)
+            assert read_exactly(client, 7) == b"second\n"
+    assert 2.5 <= time.monotonic() - began < 6
+
+
 # --- thousands of slow clients ------------------------------------------------------------------
 
 SLOW = 9000

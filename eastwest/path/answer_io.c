@@ -5,6 +5,8 @@
  * elsewhere.
  */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -180,4 +182,25 @@ void ew_answer_on_upstream(struct ew_conn *conn)
 		read_answer(conn);
 	if (conn->state == EW_CONN_ANSWER)
 		ew_conn_step(conn);
+}
+
+/* --- silence ---------------------------------------------------------------------------------- */
+
+/* Connected, and then the path swallows packets: an MTU hole, a host that has just died. */
+static bool is_unheard(int fd)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 && info.tcpi_unacked > 0;
+}
+
+bool ew_answer_on_deadline(struct ew_conn *conn)
+{
+	const struct ew_dialing *dialing = conn->dialing;
+	if (conn->guarded || dialing->n_first > 0 || dialing->said_more ||
+	    dialing->hello != dialing->len || !is_unheard(conn->upstream.fd) ||
+	    !ew_dial_has_other(conn))
+		return false;
+	ew_dial_elsewhere(conn);
+	return true;
 }

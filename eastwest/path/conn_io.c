@@ -160,6 +160,9 @@ void ew_conn_on_deadline(struct ew_conn *conn)
 		ew_dial_on_timeout(conn);
 		return;
 	case EW_CONN_ANSWER:
+		if (!ew_answer_on_deadline(conn))
+			on_idle_deadline(conn);
+		return;
 	case EW_CONN_RELAY:
 		on_idle_deadline(conn);
 		return;

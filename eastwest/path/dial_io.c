@@ -299,6 +299,19 @@ void ew_dial_elsewhere(struct ew_conn *conn)
 	ew_conn_set_deadline(conn, left_ms > 1 ? (uint32_t)left_ms : 1);
 }
 
+bool ew_dial_has_other(struct ew_conn *conn)
+{
+	struct ew_use *use = ew_worker_use(conn->door->worker, conn->dialing->route);
+	struct ew_tries tries = conn->dialing->tries;
+	struct ew_ask ask = ask_of(conn);
+	struct ew_seat seat = {NULL, NULL};
+	struct ew_choice choice;
+	ask.seat = &seat;
+	bool has = ew_balance_choose(&use->balance, &ask, &tries, &choice);
+	ew_seat_release(&seat);
+	return has;
+}
+
 void ew_dial_on_timeout(struct ew_conn *conn)
 {
 	struct ew_dialing *dialing = conn->dialing;

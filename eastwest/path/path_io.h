@@ -221,6 +221,8 @@ void ew_hello_io_give_memory(struct ew_conn *conn);
 void ew_dial_start(struct ew_conn *conn, const struct ew_hello *hello);
 /* The present attempt came to nothing: goes on with the second one, or with another. */
 void ew_dial_elsewhere(struct ew_conn *conn);
+/* Is there an endpoint to go to that was not tried yet? */
+bool ew_dial_has_other(struct ew_conn *conn);
 /* The mark for the present choice; its length, 0 for who does not take one. */
 size_t ew_dial_mark(const struct ew_dialing *dialing, uint8_t mark[EW_MARK_MAX]);
 /* DIAL has lasted long enough for a second connect, or too long. */
@@ -232,6 +234,9 @@ void ew_dial_drop_hedge(struct ew_conn *conn);
 
 /* Something happened at an upstream that has not answered. */
 void ew_answer_on_upstream(struct ew_conn *conn);
+/* The upstream has been silent for EW_GUARD_MS. True: its host has not even acknowledged the hello,
+ * and the connection begins anew elsewhere. */
+bool ew_answer_on_deadline(struct ew_conn *conn);
 
 /* --- access_io.c ------------------------------------------------------------------------------ */
 

@@ -50,7 +50,7 @@ enum {
 	EW_CONNECT_TIMEOUT_MS = 2000,
 	EW_IDLE_TIMEOUT_MS = 3600 * 1000,
 	EW_LINGER_TIMEOUT_MS = 1000,
-	EW_GUARD_MS = 10 * 1000,  /* connections that last longer ask whether peers live */
+	EW_GUARD_MS = 3 * 1000,   /* connections that last longer ask whether peers live */
 	EW_KEEPALIVE_IDLE_S = 60, /* without a byte, then a probe */
 	EW_KEEPALIVE_INTERVAL_S = 15,
 	EW_DEAD_PEER_MS = 300 * 1000 /* without an answer, or with its window shut */
