@@ -9,6 +9,10 @@
  * lock is taken when a connect fails, and when one succeeds while somebody has failures.
  * Connections are counted over all workers as well, as Envoy does: a split limit would refuse a
  * client of a full worker while another has room.
+ *
+ * Beside ejection, and without any policy: whether the own network's endpoints refuse one after the
+ * other, whichever is tried. Nothing here is chosen by it; it is for those who cannot see the
+ * endpoints (uplink/report.h).
  */
 #pragma once
 
@@ -18,12 +22,20 @@
 
 struct ew_traffic {
 	_Atomic uint32_t refs;
-	_Atomic uint32_t connections; /* that have a seat, see balance.h */
-	_Atomic uint64_t opened;      /* that had an answer */
-	_Atomic uint64_t failed;      /* that no endpoint could be found for */
-	uint64_t told_opened;         /* the reporting thread's: as last reported */
-	uint64_t told_failed;
+	_Atomic uint32_t connections;  /* that have a seat, see balance.h */
+	_Atomic uint64_t opened;       /* that had an answer */
+	_Atomic uint64_t failed;       /* that no endpoint could be found for */
+	_Atomic uint32_t own_failures; /* connects to own endpoints, in a row, of whichever */
+	_Atomic int64_t own_failed_ms; /* the last of them */
+	_Atomic bool has_news;         /* table/news.h: on its list, with the next two */
+	struct ew_route *news_route;   /* a reference */
+	struct ew_traffic *news_next;
 	struct ew_ejector *ejector; /* NULL while no version of the route ejects */
+};
+
+enum {
+	EW_OWN_FAILURES = 5,          /* in a row, and twice each endpoint: then all refuse */
+	EW_OWN_FAILING_MS = 10 * 1000 /* after the last of them; then it must be tried again */
 };
 
 struct ew_traffic *ew_traffic_create(void);
@@ -48,3 +60,8 @@ void ew_traffic_for_each_ejected(const struct ew_traffic *traffic,
 /* How a connect went. True: the address was ejected by it. */
 bool ew_traffic_note(struct ew_traffic *traffic, const struct ew_outlier_policy *policy,
                      const struct ew_outlier_event *event, int64_t now_ms);
+
+/* How a connect to an endpoint of the own network went. */
+void ew_traffic_note_own(struct ew_traffic *traffic, bool connected, int64_t now_ms);
+/* Have connects to n endpoints of the own network failed in a row, so that all of them refuse? */
+bool ew_traffic_own_fail(const struct ew_traffic *traffic, uint32_t n, int64_t now_ms);

@@ -2,8 +2,10 @@
 #include "mesh_pair.h"
 
 #include <stdio.h>
+#include <time.h>
 
 #include "eastwest/balance.h"
+#include "table/traffic.h"
 #include "uplink/report.h"
 #include "xds/message.h"
 #include "xds/proto/report.pb-c.h"
@@ -82,7 +84,7 @@ static void remote_endpoints_are_usable_while_a_gateway_lives(void **state)
 	mesh_pair_fini(&pair);
 }
 
-/* The routes of a report, as text: "sni usable opened failed;". */
+/* The routes of a report, as text: "sni usable opened failed own;", own - if not said. */
 static void report_routes(const struct ew_table *table, int64_t now_ms, char *text, size_t size)
 {
 	struct buf bytes CLEANUP(buf_fini) = {0};
@@ -97,8 +99,11 @@ static void report_routes(const struct ew_table *table, int64_t now_ms, char *te
 	text[0] = '\0';
 	for (size_t i = 0; i < report->n_routes; i++) {
 		const Fedway__Report__V1__RouteState *route = report->routes[i];
-		len += (size_t)snprintf(text + len, size - len, "%s %u %d %d;", route->sni,
-		                        route->usable, (int)route->opened, (int)route->failed);
+		char own[16] = "-";
+		if (route->has_own_usable)
+			snprintf(own, sizeof(own), "%u", route->own_usable);
+		len += (size_t)snprintf(text + len, size - len, "%s %u %d %d %s;", route->sni,
+		                        route->usable, (int)route->opened, (int)route->failed, own);
 		assert_true(len < size);
 	}
 	xds_message_free(base);
@@ -131,7 +136,7 @@ static void routes_tell_what_they_did_and_who_is_ejected(void **state)
 	ew_route_on_opened(a);
 	ew_route_on_lost(a);
 	report_routes(table, 0, text, sizeof(text));
-	assert_string_equal(text, "a 2 2 1;");
+	assert_string_equal(text, "a 2 2 1 2;");
 	report_routes(table, 0, text, sizeof(text));
 	assert_string_equal(text, "");
 	/* without a usable endpoint it is in every report, until time brings one back */
@@ -141,10 +146,127 @@ static void routes_tell_what_they_did_and_who_is_ejected(void **state)
 	}
 	for (int i = 0; i < 2; i++) {
 		report_routes(table, 999, text, sizeof(text));
-		assert_string_equal(text, "a 0 2 1;");
+		assert_string_equal(text, "a 0 2 1 0;");
 	}
+	/* said once more, so that nobody has to wait for it to be forgotten */
 	report_routes(table, 1000, text, sizeof(text));
+	assert_string_equal(text, "a 2 2 1 2;");
+	report_routes(table, 1001, text, sizeof(text));
 	assert_string_equal(text, "");
+	ew_table_unref(table);
+	ew_health_registry_destroy(registry);
+}
+
+/* A table of n routes r0, r1, ... with one own endpoint each. */
+static struct ew_table *table_of_routes(struct ew_health_registry *registry, size_t n)
+{
+	struct ew_table_builder *builder = ew_table_builder_create(NULL, registry);
+	struct ew_endpoint_spec endpoint = {.addr.port = 1, .weight = 1, .healthy = true};
+	struct err err;
+	char name[32];
+	for (size_t i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "r%zu", i);
+		struct ew_route_spec spec = {
+			.sni = str_from(name), .endpoints = &endpoint, .n_endpoints = 1};
+		assert_true(ew_table_builder_set_route(builder, &spec, &err));
+	}
+	return ew_table_builder_finish(builder);
+}
+
+static void endpoints_that_refuse_one_after_the_other_are_not_usable_without_any_policy(
+	void **state)
+{
+	struct ew_health_registry *registry = ew_health_registry_create();
+	struct ew_table *table = table_of_routes(registry, 1);
+	const struct ew_route *route = ew_table_find(table, STR_LIT("r0"));
+	struct ew_choice own = {.network = EW_NAME_NONE, .n_hosts = 1};
+	struct ew_choice remote = {.network = 1, .n_hosts = 1};
+	char text[256];
+	(void)state;
+	report_routes(table, 0, text, sizeof(text));
+	for (int i = 0; i < EW_OWN_FAILURES; i++) {
+		assert_false(ew_route_on_failed(route, &remote, 0));
+		assert_false(ew_route_on_failed(route, &own, 100 * i));
+		report_routes(table, 100 * i, text, sizeof(text));
+		assert_string_equal(text, i < EW_OWN_FAILURES - 1 ? "r0 1 0 0 1;" : "r0 0 0 0 0;");
+	}
+	/* another network's answer says nothing of them */
+	ew_route_on_connected(route, &remote, 500);
+	report_routes(table, 500, text, sizeof(text));
+	assert_string_equal(text, "r0 0 0 0 0;");
+	/* one that accepts does, at once */
+	ew_route_on_connected(route, &own, 600);
+	report_routes(table, 600, text, sizeof(text));
+	assert_string_equal(text, "r0 1 0 0 1;");
+	/* and if nobody calls, somebody must try */
+	for (int i = 0; i < EW_OWN_FAILURES; i++)
+		assert_false(ew_route_on_failed(route, &own, 1000));
+	report_routes(table, 999 + EW_OWN_FAILING_MS, text, sizeof(text));
+	assert_string_equal(text, "r0 0 0 0 0;");
+	report_routes(table, 1000 + EW_OWN_FAILING_MS, text, sizeof(text));
+	assert_string_equal(text, "r0 1 0 0 1;");
+	/* counted anew then */
+	assert_false(ew_route_on_failed(route, &own, 1000 + EW_OWN_FAILING_MS));
+	report_routes(table, 1000 + EW_OWN_FAILING_MS, text, sizeof(text));
+	assert_string_equal(text, "r0 1 0 0 1;");
+	ew_table_unref(table);
+	ew_health_registry_destroy(registry);
+}
+
+static size_t n_routes_of(const char *text)
+{
+	size_t n = 0;
+	for (; *text != '\0'; text++)
+		n += *text == ';';
+	return n;
+}
+
+static void what_does_not_fit_waits_and_what_is_gone_is_not_told(void **state)
+{
+	static char text[64 * EW_REPORT_ROUTES_MAX];
+	struct ew_health_registry *registry = ew_health_registry_create();
+	struct ew_table *table = table_of_routes(registry, EW_REPORT_ROUTES_MAX + 10);
+	(void)state;
+	report_routes(table, 0, text, sizeof(text));
+	for (uint32_t i = 0; i < ew_table_n_routes(table); i++)
+		ew_route_on_opened(ew_table_route_at(table, i));
+	report_routes(table, 0, text, sizeof(text));
+	assert_int_equal(n_routes_of(text), EW_REPORT_ROUTES_MAX);
+	report_routes(table, 0, text, sizeof(text));
+	assert_int_equal(n_routes_of(text), 10);
+	/* a table of the same names, but other routes */
+	for (uint32_t i = 0; i < 3; i++)
+		ew_route_on_opened(ew_table_route_at(table, i));
+	struct ew_table *other = table_of_routes(registry, 10);
+	report_routes(other, 0, text, sizeof(text));
+	assert_string_equal(text, "");
+	ew_table_unref(other);
+	ew_table_unref(table);
+	ew_health_registry_destroy(registry);
+}
+
+static double now_ms(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
+}
+
+static void a_report_costs_what_happened_and_not_what_there_is(void **state)
+{
+	struct ew_health_registry *registry = ew_health_registry_create();
+	struct ew_table *table = table_of_routes(registry, 100 * 1000);
+	struct buf bytes CLEANUP(buf_fini) = {0};
+	(void)state;
+	buf_init(&bytes, EW_REPORT_MAX);
+	ew_report_add_seen(table, 0, &bytes);
+	for (uint32_t i = 0; i < 100; i++)
+		ew_route_on_opened(ew_table_route_at(table, i * 997));
+	double start = now_ms();
+	ew_report_add_seen(table, 0, &bytes);
+	double spent = now_ms() - start;
+	print_message("100 routes with news among 100,000 cost %.3f ms\n", spent);
+	assert_true(spent < 10);
 	ew_table_unref(table);
 	ew_health_registry_destroy(registry);
 }
@@ -155,6 +277,10 @@ int main(void)
 		cmocka_unit_test(both_halves_together_are_one_report),
 		cmocka_unit_test(routes_tell_what_they_did_and_who_is_ejected),
 		cmocka_unit_test(remote_endpoints_are_usable_while_a_gateway_lives),
+		cmocka_unit_test(
+			endpoints_that_refuse_one_after_the_other_are_not_usable_without_any_policy),
+		cmocka_unit_test(what_does_not_fit_waits_and_what_is_gone_is_not_told),
+		cmocka_unit_test(a_report_costs_what_happened_and_not_what_there_is),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

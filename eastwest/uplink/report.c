@@ -3,6 +3,8 @@
 
 #include "base/pb.h"
 #include "eastwest/balance.h"
+#include "table/news.h"
+#include "table/traffic.h"
 #include "xds/resource.h"
 
 /* Fields of fedway.report.v1.Report; written by hand, as a report of thousands of addresses each
@@ -28,7 +30,8 @@ enum {
 	ROUTE_SNI = 1,
 	ROUTE_USABLE = 2,
 	ROUTE_OPENED = 3,
-	ROUTE_FAILED = 4
+	ROUTE_FAILED = 4,
+	ROUTE_OWN_USABLE = 5
 };
 
 enum {
@@ -83,46 +86,72 @@ static bool is_reachable(const struct ew_table *table, const struct ew_route *ro
 	return false;
 }
 
-uint32_t ew_report_usable(const struct ew_table *table, const struct ew_route *route,
-                          int64_t now_ms)
+bool ew_report_own(const struct ew_route *route, int64_t now_ms, uint32_t *ret_usable)
 {
-	uint32_t n = 0;
+	uint32_t healthy = 0;
+	uint32_t usable = 0;
 	for (uint32_t i = 0; i < route->n_endpoints; i++) {
 		const struct ew_endpoint *endpoint = &route->endpoints[i];
 		struct addr addr = {endpoint->ip, endpoint->port};
-		if (!endpoint->healthy)
+		if (!endpoint->healthy || endpoint->network != EW_NAME_NONE)
 			continue;
-		n += endpoint->network == EW_NAME_NONE
-		             ? !ew_route_has_ejected(route, &addr, now_ms)
-		             : is_reachable(table, route, endpoint, now_ms);
+		healthy++;
+		usable += !ew_route_has_ejected(route, &addr, now_ms);
+	}
+	*ret_usable = ew_traffic_own_fail(route->traffic, healthy, now_ms) ? 0 : usable;
+	return healthy > 0;
+}
+
+uint32_t ew_report_usable(const struct ew_table *table, const struct ew_route *route,
+                          int64_t now_ms)
+{
+	uint32_t n;
+	ew_report_own(route, now_ms, &n);
+	for (uint32_t i = 0; i < route->n_endpoints; i++) {
+		const struct ew_endpoint *endpoint = &route->endpoints[i];
+		n += endpoint->network != EW_NAME_NONE && endpoint->healthy &&
+		     is_reachable(table, route, endpoint, now_ms);
 	}
 	return n;
 }
 
-static void add_route(const struct ew_route *route, uint32_t usable,
-                      const struct ew_route_counts *counts, struct buf *out)
+struct telling {
+	const struct ew_table *table;
+	int64_t now_ms;
+	struct buf *out;
+	size_t n;
+};
+
+static void add_route(const struct ew_route *route, const struct telling *telling)
 {
-	size_t begun = pb_begin(out, REPORT_ROUTES);
-	pb_put_text(out, ROUTE_SNI, route->sni);
-	pb_put_varint(out, ROUTE_USABLE, usable);
-	pb_put_varint(out, ROUTE_OPENED, counts->opened);
-	pb_put_varint(out, ROUTE_FAILED, counts->failed);
-	pb_end(out, begun);
+	struct ew_route_counts counts = ew_route_counts(route);
+	uint32_t own;
+	bool has_own = ew_report_own(route, telling->now_ms, &own);
+	size_t begun = pb_begin(telling->out, REPORT_ROUTES);
+	pb_put_text(telling->out, ROUTE_SNI, route->sni);
+	pb_put_varint(telling->out, ROUTE_USABLE,
+	              ew_report_usable(telling->table, route, telling->now_ms));
+	pb_put_varint(telling->out, ROUTE_OPENED, counts.opened);
+	pb_put_varint(telling->out, ROUTE_FAILED, counts.failed);
+	if (has_own)
+		pb_put_varint(telling->out, ROUTE_OWN_USABLE, own);
+	pb_end(telling->out, begun);
+	if (has_own && own == 0)
+		ew_news_add(route);
 }
 
-static void add_routes(const struct ew_table *table, int64_t now_ms, struct buf *out)
+/* The list may hold an older version of the route, or one that is gone. */
+static void on_news(const struct ew_route *listed, void *arg)
 {
-	size_t n = 0;
-	for (uint32_t i = 0; i < ew_table_n_routes(table) && n < EW_REPORT_ROUTES_MAX; i++) {
-		const struct ew_route *route = ew_table_route_at(table, i);
-		struct ew_route_counts counts;
-		uint32_t usable = ew_report_usable(table, route, now_ms);
-		bool has_news = ew_route_has_news(route, &counts);
-		if (usable > 0 && !has_news)
-			continue;
-		add_route(route, usable, &counts, out);
-		n++;
-	}
+	struct telling *telling = arg;
+	const struct ew_route *route =
+		ew_table_find(telling->table, str_make(listed->sni, listed->sni_len));
+	if (route == NULL || route->traffic != listed->traffic)
+		return;
+	if (telling->n++ < EW_REPORT_ROUTES_MAX)
+		add_route(route, telling);
+	else
+		ew_news_add(route);
 }
 
 void ew_report_add_lost(const struct ew_lost *lost, struct buf *out)
@@ -135,8 +164,9 @@ void ew_report_add_lost(const struct ew_lost *lost, struct buf *out)
 
 void ew_report_add_seen(const struct ew_table *table, int64_t now_ms, struct buf *out)
 {
+	struct telling telling = {.table = table, .now_ms = now_ms, .out = out};
 	add_addresses(table, out);
-	add_routes(table, now_ms, out);
+	ew_news_take(on_news, &telling);
 }
 
 /* --- what is in force ------------------------------------------------------------------------- */

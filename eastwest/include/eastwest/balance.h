@@ -135,5 +135,3 @@ bool ew_route_has_ejected(const struct ew_route *route, const struct addr *addr,
 /* fn must not come back to the route. */
 void ew_route_for_each_ejected(const struct ew_route *route, int64_t now_ms,
                                void (*fn)(const struct addr *addr, void *arg), void *arg);
-/* Has one opened or failed since this was last asked? One thread asks. */
-bool ew_route_has_news(const struct ew_route *route, struct ew_route_counts *ret_counts);
