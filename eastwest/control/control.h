@@ -16,6 +16,7 @@ struct ew_options {
 	uint64_t drain_timeout_ms;
 	const char *log_level;
 	bool log_json;
+	bool no_sandbox;
 };
 
 extern const struct options_spec ew_options_spec;

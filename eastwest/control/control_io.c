@@ -9,6 +9,7 @@
 #include "base/macros.h"
 #include "base/net.h"
 #include "control/control_priv.h"
+#include "control/sandbox_io.h"
 
 enum {
 	DRAIN_POLL_MS = 50
@@ -44,6 +45,10 @@ static const struct options_row rows[] = {
          .kind = OPTIONS_BOOL,
          .help = "log lines as JSON objects",
          .offset = offsetof(struct ew_options, log_json)},
+	{.name = "no-sandbox",
+         .kind = OPTIONS_BOOL,
+         .help = "keep every system call, as for a debugger or a profiler inside the process",
+         .offset = offsetof(struct ew_options, no_sandbox)},
 };
 
 const struct options_spec ew_options_spec = {
@@ -207,11 +212,22 @@ static void init(struct ew_control *control, const struct ew_options *options)
 	loop_timer_init(&control->drain_poll, control->loop, on_drain_poll, control);
 }
 
+/* Before the first client: the threads are all there. */
+static void enter_sandbox(const struct ew_options *options)
+{
+	struct err err;
+	if (options->no_sandbox)
+		log_info("eastwest", "no sandbox, as --no-sandbox says");
+	else if (!sandbox_enter(&err))
+		log_warn("eastwest", "no sandbox: %s", err.msg);
+}
+
 /* Opens the doors. */
 static bool serve(struct ew_control *control, struct err *err)
 {
 	if (!ew_doors_open(control, err))
 		return false;
+	enter_sandbox(control->options);
 	control->state = EW_CONTROL_SERVING;
 	ew_doors_settle(control);
 	log_info("eastwest", "ready version=%s routes=%u", FEDWAY_VERSION,
@@ -294,6 +310,7 @@ int ew_control_run(const struct ew_options *options)
 	log_set_level(level);
 	log_set_json(options->log_json);
 	raise_descriptor_limit();
+	sandbox_begin();
 	init(&control, options);
 	bool ok = start(&control, &err);
 	if (ok)
