@@ -20,6 +20,11 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- if .Values.image.digest }}@{{ .Values.image.digest }}{{ else }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{ end }}
 {{- end }}
 
+{{/* All addresses of a family. */}}
+{{- define "gateway.any" -}}
+{{- ternary "0.0.0.0" "'::'" (eq . "IPv4") }}
+{{- end }}
+
 {{/* "true" if the control plane is an istiod, else "". */}}
 {{- define "gateway.istiod" -}}
 {{- if eq .Values.controlPlane.type "istiod" }}true{{ end }}
