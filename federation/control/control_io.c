@@ -13,6 +13,16 @@ static void declare_metrics(struct control *control, struct metrics *metrics)
 		metrics_family(metrics, METRICS_COUNTER, "fedway_status_writes_total",
 	                       "Writes of status or finalizers.", "", 1),
 		NULL);
+	control->routes_withdrawn = metrics_series(
+		metrics_family(metrics, METRICS_GAUGE, "fedway_routes_withdrawn",
+	                       "Routes of a network whose endpoints are ready, but do not answer "
+	                       "its own gateways: not ready for other networks.",
+	                       "", 1),
+		NULL);
+	control->route_withdrawals = metrics_series(metrics_family(metrics, METRICS_COUNTER,
+	                                                           "fedway_route_withdrawals_total",
+	                                                           "How often that began.", "", 1),
+	                                            NULL);
 }
 
 struct control *control_create(const struct control_config *config, struct err *err)
@@ -27,6 +37,7 @@ struct control *control_create(const struct control_config *config, struct err *
 	control_queue_init(control);
 	control_writes_init(control);
 	control_hooks_init(control);
+	control_outages_init(control);
 	control_reach_init(control);
 	if (!control_publish_init(control, config->data_dir, err) || !control_watch(control, err)) {
 		control_destroy(control);
@@ -61,6 +72,7 @@ void control_destroy(struct control *control)
 	control_services_fini(control);
 	control_publish_fini(control);
 	control_hooks_fini(control);
+	control_outages_fini(control);
 	control_reach_fini(control);
 	control_queue_fini(control);
 	world_fini(&control->world);

@@ -8,6 +8,7 @@
 #include "discovery/discovery.h"
 #include "kube/reflector.h"
 #include "model/mesh.h"
+#include "netgroups/route_health.h"
 
 enum control_kind {
 	KIND_MESH,
@@ -23,6 +24,7 @@ enum {
 	N_CONTROL_KINDS = KIND_SECRET + 1,
 	CONTROL_RETRY_MS = 2000,
 	CONTROL_CHECK_MS = 30000,  /* between two looks at what is made in a member */
+	CONTROL_JUDGE_MS = 100,    /* at least, between two looks at all failing routes */
 	CONTROL_COUNT_MS = 1000,   /* between two counts of acknowledgements */
 	CONTROL_SERVICE_MS = 5000, /* between two writes of one MeshService's counts */
 	CONTROL_COPY_MS = 30000,   /* an unreachable member counts from its copy after this */
@@ -66,6 +68,8 @@ struct control {
 	struct map refused; /* "KIND KEY" → what the API server did not keep of its status */
 	struct loop_timer publish;
 	struct loop_timer judge;
+	struct route_health routes; /* what gateways say of their own network's endpoints */
+	struct loop_timer judge_routes;
 	struct loop_timer reach;
 	struct list tries;          /* TCP connects under way */
 	struct list reviews;        /* TokenReviews under way */
@@ -73,6 +77,8 @@ struct control {
 	struct map making;          /* MeshService key → struct making */
 	struct metrics_value *reconciles;
 	struct metrics_value *status_writes;
+	struct metrics_value *routes_withdrawn;
+	struct metrics_value *route_withdrawals;
 };
 
 extern const struct kube_resource control_resources[N_CONTROL_KINDS];
@@ -156,6 +162,12 @@ void control_reviews_end(struct control *control, const struct kube_client *clie
 void control_judge_soon(struct control *control);
 void control_hooks_init(struct control *control);
 void control_hooks_fini(struct control *control);
+
+/* outages.c: what gateways say of their own network's endpoints, and what follows for others. */
+void control_on_routes(const struct ads_instance *instance, const char *process,
+                       const struct ads_route_state *routes, size_t n, void *arg);
+void control_outages_init(struct control *control);
+void control_outages_fini(struct control *control);
 
 /* reach_io.c */
 void control_reach_init(struct control *control);

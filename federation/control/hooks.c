@@ -167,6 +167,7 @@ struct ads_control control_ads_hooks(struct control *control)
 		.on_current = on_current,
 		.on_nack = on_nack,
 		.on_report = on_report,
+		.on_routes = control_on_routes,
 		.arg = control,
 	};
 }

@@ -7,10 +7,12 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "certs/key.h"
+#include "kube/meta.h"
 #include "model/service_status.h"
 
 enum {
-	TEXT_MAX = 2000
+	TEXT_MAX = 4000,
+	OUTAGES_SAID = 5 /* of a service; each is at most 700 bytes */
 };
 
 static const struct status_field unsupported[] = {
@@ -87,6 +89,28 @@ json_t *status_mesh(const json_t *obj, const struct world *world, const struct c
 /* --- MeshService --------------------------------------------------------------------------------
  */
 
+/* Only of services that it was ever false of. */
+static void say_answering(json_t *conditions, const json_t *obj, const struct mesh_service *service,
+                          struct status_now now)
+{
+	struct buf text CLEANUP(buf_fini);
+	bool all = service->outages.n == 0;
+	buf_init(&text, TEXT_MAX);
+	if (all && kube_condition_find(obj, "Answering") == NULL)
+		return;
+	for (size_t i = 0; i < service->outages.n && i < OUTAGES_SAID; i++)
+		buf_printf(&text, "%snetwork %s, %s: %s", i > 0 ? "; " : "",
+		           service->outages.list[i].network, service->outages.list[i].sni,
+		           service->outages.list[i].why);
+	if (service->outages.n > OUTAGES_SAID)
+		buf_printf(&text, "; and %zu more", service->outages.n - OUTAGES_SAID);
+	buf_printf(&text, " (FED-132)");
+	struct status_line line = {"Answering", all, all ? "All" : "NotAnswering",
+	                           all ? "no gateway says that its endpoints refuse"
+	                               : buf_text(&text)};
+	status_say(conditions, obj, &line, now);
+}
+
 json_t *status_service(const json_t *obj, const struct mesh *mesh,
                        const struct mesh_service *service, struct status_now now)
 {
@@ -102,6 +126,7 @@ json_t *status_service(const json_t *obj, const struct mesh *mesh,
 	                            same ? "all clusters have the same ports"
 	                                 : service->conflicts[0]};
 	status_say(conditions, obj, &agree, now);
+	say_answering(conditions, obj, service, now);
 	json_object_set_new(status, "conditions", conditions);
 	return status;
 }

@@ -53,6 +53,7 @@ struct ads {
 	struct xds_ads_server *server;
 	struct cert_csr_service *csr;
 	struct grpc_method reports;
+	uint64_t n_reporters; /* that ever came */
 	struct cert_verifier verifier;
 	struct mesh *mesh;     /* NULL before the first publish */
 	struct map incomplete; /* cluster → itself */

@@ -9,7 +9,9 @@
 enum {
 	REPORT_EVERY_MS = 1000,
 	REPORT_MESSAGE_MAX = 1 << 20,
-	REPORT_ADDRESSES_MAX = 4096
+	REPORT_ADDRESSES_MAX = 4096,
+	REPORT_ROUTES_MAX = 1000,
+	PROCESS_MAX = 24
 };
 
 /* The gateway may have been deleted since its stream began. */
@@ -43,6 +45,7 @@ bool ads_call_gateway(struct ads *ads, const struct grpc_call *call,
 struct reporter {
 	struct cert_identity who;
 	int64_t not_after_s;
+	char process[PROCESS_MAX]; /* no other stream has it: replicas share a certificate's name */
 };
 
 static void send_interval(struct grpc_call *call)
@@ -61,6 +64,8 @@ static void on_open(struct grpc_call *call, void *arg)
 	struct ads *ads = arg;
 	struct err err;
 	struct reporter *reporter = xcalloc(1, sizeof(*reporter));
+	snprintf(reporter->process, sizeof(reporter->process), "%llu",
+	         (unsigned long long)++ads->n_reporters);
 	if (!ads_call_gateway(ads, call, &reporter->who, &reporter->not_after_s, &err)) {
 		free(reporter);
 		grpc_call_end(call, grpc_status_of_err(err.code), err.msg);
@@ -91,6 +96,44 @@ static size_t read_addresses(const Fedway__Report__V1__Report *report,
 	return n;
 }
 
+static size_t read_routes(const Fedway__Report__V1__Report *report, struct ads_route_state *routes)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < report->n_routes && n < REPORT_ROUTES_MAX; i++) {
+		const Fedway__Report__V1__RouteState *from = report->routes[i];
+		if (from->sni != NULL && from->has_own_usable)
+			routes[n++] = (struct ads_route_state){from->sni, from->own_usable > 0};
+	}
+	return n;
+}
+
+/* Hands what is in the report to control. */
+static void tell(struct ads *ads, const struct reporter *reporter,
+                 const Fedway__Report__V1__Report *report)
+{
+	struct ads_address_health *addresses = xcalloc(report->n_addresses + 1, sizeof(*addresses));
+	struct ads_route_state *routes = xcalloc(report->n_routes + 1, sizeof(*routes));
+	size_t n_addresses = read_addresses(report, addresses);
+	size_t n_routes = read_routes(report, routes);
+	struct ads_instance instance = {
+		.cluster = reporter->who.cluster,
+		.gateway = reporter->who.name,
+		.instance = "",
+		.version = "",
+		.ours = true,
+	};
+	if (report->applied_version != NULL)
+		snprintf(instance.acked_version, sizeof(instance.acked_version), "%s",
+		         report->applied_version);
+	if (ads->control.on_report != NULL)
+		ads->control.on_report(&instance, addresses, n_addresses, ads->control.arg);
+	if (ads->control.on_routes != NULL)
+		ads->control.on_routes(&instance, reporter->process, routes, n_routes,
+		                       ads->control.arg);
+	free(addresses);
+	free(routes);
+}
+
 static void end_stream(struct grpc_call *call, enum grpc_status status, const char *message)
 {
 	free(grpc_call_data(call));
@@ -116,22 +159,7 @@ static void on_message(struct grpc_call *call, struct str message, void *arg)
 		         reporter->who.cluster, err.msg);
 		return;
 	}
-	const Fedway__Report__V1__Report *report = (const void *)base;
-	struct ads_address_health *addresses = xcalloc(report->n_addresses + 1, sizeof(*addresses));
-	size_t n = read_addresses(report, addresses);
-	struct ads_instance instance = {
-		.cluster = reporter->who.cluster,
-		.gateway = reporter->who.name,
-		.instance = "",
-		.version = "",
-		.ours = true,
-	};
-	if (report->applied_version != NULL)
-		snprintf(instance.acked_version, sizeof(instance.acked_version), "%s",
-		         report->applied_version);
-	if (ads->control.on_report != NULL)
-		ads->control.on_report(&instance, addresses, n, ads->control.arg);
-	free(addresses);
+	tell(ads, reporter, (const void *)base);
 	xds_message_free(base);
 }
 

@@ -351,6 +351,49 @@ static void a_service_of_a_lost_member_is_known_by_its_status(void **state)
 	world_fini(&world);
 }
 
+static json_t *service_status_of(struct mesh_outage *outages, size_t n, const char *before)
+{
+	struct mesh_builder *builder = mesh_builder_create();
+	struct mesh *mesh = mesh_builder_build(builder);
+	struct mesh_service service = {.key = "ns/web",
+	                               .ns = "ns",
+	                               .name = "web",
+	                               .host = "web.ns.svc.cluster.local",
+	                               .outages = {outages, n}};
+	json_t *obj = parse(before);
+	json_t *status = status_service(obj, mesh, &service, noon);
+	json_decref(obj);
+	mesh_unref(mesh);
+	mesh_builder_destroy(builder);
+	return status;
+}
+
+static void a_service_says_where_its_endpoints_do_not_answer(void **state)
+{
+	static const char before[] = "{\"status\": {\"conditions\": [{\"type\": \"Answering\", "
+				     "\"status\": \"False\", \"reason\": \"NotAnswering\"}]}}";
+	struct mesh_outage outages[9];
+	size_t i;
+	json_t *condition;
+	(void)state;
+	for (i = 0; i < 9; i++)
+		outages[i] = (struct mesh_outage){"n2", "some-name", "gateway gw2 says so"};
+	json_t *status = service_status_of(outages, 9, "{}");
+	assert_string_equal(reason_of(status, "Answering"), "NotAnswering");
+	assert_non_null(strstr(message_of(status, "Answering"), "network n2, some-name: gateway"));
+	assert_non_null(strstr(message_of(status, "Answering"), "4 more (FED-132)"));
+	json_decref(status);
+	/* it is over */
+	status = service_status_of(NULL, 0, before);
+	assert_string_equal(reason_of(status, "Answering"), "All");
+	json_decref(status);
+	/* and where it never was, nothing is said */
+	status = service_status_of(NULL, 0, "{}");
+	json_array_foreach (json_object_get(status, "conditions"), i, condition)
+		assert_string_not_equal(json_str_at(condition, "type", ""), "Answering");
+	json_decref(status);
+}
+
 static bool joined_now(const struct world *world)
 {
 	struct network_result result = world_network(world, map_find_text(&world->groups, "n1"));
@@ -642,6 +685,7 @@ int main(void)
 		cmocka_unit_test(what_stands_for_a_member_after_a_start),
 		cmocka_unit_test(a_lost_member_keeps_what_its_status_said),
 		cmocka_unit_test(a_service_of_a_lost_member_is_known_by_its_status),
+		cmocka_unit_test(a_service_says_where_its_endpoints_do_not_answer),
 		cmocka_unit_test(a_verdict_of_before_a_restart_is_restored_from_status),
 		cmocka_unit_test(a_group_in_effect_stays_so_over_a_restart_and_without_streams),
 		cmocka_unit_test(a_bad_source_range_is_named_and_the_last_good_ones_stay),

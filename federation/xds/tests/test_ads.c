@@ -16,6 +16,8 @@
 #include "model/snapshot_builder.h"
 #include "xds/ads_client_io.h"
 #include "xds/assignment.h"
+#include "xds/message.h"
+#include "xds/proto/report.pb-c.h"
 
 enum {
 	PEM_MAX = 1 << 20,
@@ -36,6 +38,7 @@ struct fixture {
 	size_t came;
 	size_t went;
 	size_t current;
+	char said[256]; /* of routes: "PROCESS:SNI+;" usable, "PROCESS:SNI-;" not */
 };
 
 /* A gateway process. */
@@ -100,6 +103,19 @@ static void on_instance(const struct ads_instance *instance, bool connected, voi
 static void on_current(void *arg)
 {
 	((struct fixture *)arg)->current++;
+}
+
+static void on_routes(const struct ads_instance *instance, const char *process,
+                      const struct ads_route_state *routes, size_t n, void *arg)
+{
+	struct fixture *f = arg;
+	assert_string_equal(instance->cluster, "c1");
+	assert_string_equal(instance->gateway, "gw1");
+	for (size_t i = 0; i < n; i++) {
+		size_t len = strlen(f->said);
+		snprintf(f->said + len, sizeof(f->said) - len, "%s:%s%c;", process, routes[i].sni,
+		         routes[i].usable ? '+' : '-');
+	}
 }
 
 /* --- the mesh -----------------------------------------------------------------------------------
@@ -192,6 +208,7 @@ static int setup(void **state)
 	                    .service_is_lost = service_is_lost,
 	                    .on_instance = on_instance,
 	                    .on_current = on_current,
+	                    .on_routes = on_routes,
 	                    .arg = f},
 	};
 	f->ads = ads_create(&config, &err);
@@ -518,6 +535,64 @@ static void a_cluster_that_leaves_tells_its_gateways(void **state)
 	finish(&gateway);
 }
 
+static void on_answer(struct grpc_stream *stream, struct str message, void *arg)
+{
+	(void)stream;
+	(void)message;
+	(void)arg;
+}
+
+static void on_end(struct grpc_stream *stream, int status, const char *message, void *arg)
+{
+	(void)stream;
+	(void)status;
+	(void)message;
+	(void)arg;
+}
+
+/* A process of the gateway says this of two routes, and nothing of the own endpoints of a third. */
+static void report_routes(struct gateway *gateway, uint32_t own_a, uint32_t own_b)
+{
+	static const struct grpc_stream_events events = {.on_message = on_answer,
+	                                                 .on_close = on_end};
+	static char names[3][2] = {"a", "b", "c"};
+	Fedway__Report__V1__RouteState routes[3];
+	Fedway__Report__V1__RouteState *list[3];
+	Fedway__Report__V1__Report report = FEDWAY__REPORT__V1__REPORT__INIT;
+	struct buf bytes CLEANUP(buf_fini);
+	buf_init(&bytes, 4096);
+	for (int i = 0; i < 3; i++) {
+		fedway__report__v1__route_state__init(&routes[i]);
+		routes[i].sni = names[i];
+		routes[i].has_own_usable = i < 2;
+		routes[i].own_usable = i == 0 ? own_a : own_b;
+		list[i] = &routes[i];
+	}
+	report.routes = list;
+	report.n_routes = 3;
+	xds_message_pack(&report.base, &bytes);
+	struct grpc_stream *stream =
+		grpc_stream_open(xds_uplink_conn(gateway->uplink),
+	                         "/fedway.report.v1.Reports/Stream", NULL, &events, NULL);
+	assert_true(grpc_stream_send(stream, buf_str(&bytes)));
+}
+
+static void what_a_gateway_says_of_its_own_endpoints_is_passed_on(void **state)
+{
+	struct fixture *f = *state;
+	struct gateway gateway = {.applied = 0};
+	publish(f);
+	connect_as(f, &gateway, "c1", "c1");
+	WAIT_FOR(f, gateway.applied == 1);
+	report_routes(&gateway, 0, 7);
+	WAIT_FOR(f, strcmp(f->said, "1:a-;1:b+;") == 0);
+	/* another process of the same name */
+	f->said[0] = '\0';
+	report_routes(&gateway, 1, 0);
+	WAIT_FOR(f, strcmp(f->said, "2:a+;2:b-;") == 0);
+	finish(&gateway);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -536,6 +611,8 @@ int main(void)
 			what_an_incomplete_member_has_is_held_where_it_is_known, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_a_member_without_copy_had_is_held_too, setup,
 	                                        teardown),
+		cmocka_unit_test_setup_teardown(
+			what_a_gateway_says_of_its_own_endpoints_is_passed_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_cluster_that_leaves_tells_its_gateways, setup,
 	                                        teardown),
 	};

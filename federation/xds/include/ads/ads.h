@@ -4,7 +4,7 @@
  * reports and certificates.
  *
  *   control ──ads_publish(mesh)──▶ programs (one per view) ──▶ streams
- *   control ◀──on_instance, on_current, on_nack, on_report── streams
+ *   control ◀──on_instance, on_current, on_nack, on_report, on_routes── streams
  *
  * ADS and reports need the certificate of a gateway that exists; certificates are given for a token
  * or for the certificate that is to be replaced. Loop thread.
@@ -52,6 +52,12 @@ struct ads_address_health {
 	uint32_t rtt_us;
 };
 
+/* What a gateway says of its own network's endpoints of one route. */
+struct ads_route_state {
+	const char *sni; /* as it came; anything */
+	bool usable;     /* at least one of them is */
+};
+
 /* What control does for us. All may be NULL but those marked. */
 struct ads_control {
 	/* Needed. Where the gateway stands: fills network and locality (borrowed until the next
@@ -77,6 +83,10 @@ struct ads_control {
 	/* A gateway's own checks of addresses in other networks. */
 	void (*on_report)(const struct ads_instance *instance,
 	                  const struct ads_address_health *addresses, size_t n, void *arg);
+	/* A gateway's word on its own network's endpoints; process names its process for as long
+	 * as its stream lasts. Stock gateways send none. */
+	void (*on_routes)(const struct ads_instance *instance, const char *process,
+	                  const struct ads_route_state *routes, size_t n, void *arg);
 	void *arg;
 };
 
