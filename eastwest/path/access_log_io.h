@@ -4,7 +4,8 @@
  * a batch each 20 ms as long as some come.
  *
  * Nothing here can hold a worker up: what a full ring does not take, what a full pipe or disk does
- * not take in time, is dropped and counted. The file is opened anew when it is asked for (after
+ * not take in time, is dropped and counted. A disk that is slow to take a write holds the control
+ * loop up, as it does for the copies. The file is opened anew when it is asked for (after
  * logrotate has moved it away) and after an error.
  */
 #pragma once

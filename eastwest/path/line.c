@@ -43,34 +43,42 @@ static bool put_key(struct ew_line *line, const char *key, size_t value_max)
 	size_t len = strlen(key);
 	if (len > KEY_MAX || (size_t)(line->end - line->at) < len + value_max + 4)
 		return false;
+	char *at = line->at;
 	if (line->any)
-		*line->at++ = line->json ? ',' : ' ';
+		*at++ = line->json ? ',' : ' ';
+	if (line->json)
+		*at++ = '"';
+	memcpy(at, key, len);
+	at += len;
+	if (line->json)
+		*at++ = '"';
+	*at++ = line->json ? ':' : '=';
+	line->at = at;
 	line->any = true;
-	if (line->json)
-		*line->at++ = '"';
-	put(line, key, len);
-	if (line->json)
-		*line->at++ = '"';
-	*line->at++ = line->json ? ':' : '=';
 	return true;
-}
-
-static void put_escaped(struct ew_line *line, unsigned char c)
-{
-	static const char digits[] = "0123456789abcdef";
-	const char hex[] = {digits[c >> 4], digits[c & 15]};
-	if (c == '"' || c == '\\') {
-		*line->at++ = '\\';
-		*line->at++ = (char)c;
-		return;
-	}
-	put(line, line->json ? "\\u00" : "\\x", line->json ? 4 : 2);
-	put(line, hex, sizeof(hex));
 }
 
 static bool is_plain(unsigned char c)
 {
 	return c >= ' ' && c < 0x7f && c != '"' && c != '\\';
+}
+
+static char *escape(char *at, bool json, unsigned char c)
+{
+	static const char digits[] = "0123456789abcdef";
+	*at++ = '\\';
+	if (c == '"' || c == '\\') {
+		*at++ = (char)c;
+		return at;
+	}
+	*at++ = json ? 'u' : 'x';
+	if (json) {
+		*at++ = '0';
+		*at++ = '0';
+	}
+	*at++ = digits[c >> 4];
+	*at++ = digits[c & 15];
+	return at;
 }
 
 /* In text, what has a blank or is empty stands in quotes. */
@@ -91,17 +99,20 @@ void ew_line_text(struct ew_line *line, const char *key, struct str value)
 	if (!put_key(line, key, value.len * ESCAPED_MAX + 2))
 		return;
 	bool quoted = line->json || !is_bare(value);
+	/* not by way of line: the compiler would store and load it with each byte */
+	char *at = line->at;
 	if (quoted)
-		*line->at++ = '"';
+		*at++ = '"';
 	for (size_t i = 0; i < value.len; i++) {
 		unsigned char c = (unsigned char)value.ptr[i];
 		if (is_plain(c))
-			*line->at++ = (char)c;
+			*at++ = (char)c;
 		else
-			put_escaped(line, c);
+			at = escape(at, line->json, c);
 	}
 	if (quoted)
-		*line->at++ = '"';
+		*at++ = '"';
+	line->at = at;
 }
 
 static void put_number(struct ew_line *line, uint64_t value)
