@@ -57,6 +57,7 @@ def test_the_chart_lints_without_a_warning(values):
     (["--set", "ipFamilies={IPv5}"], "ipFamilies"),
     (["--set", "ipFamilies={IPv4,IPv4}"], "ipFamilies"),
     (["--set", "drain.delay=-1"], "drain"),
+    (["--set-json", 'accessLog={"sample": 2}'], "accessLog"),
     (["--set", "cluster=Kubernetes"], "cluster"),
     ([*ISTIOD, "--set", "istiod.network="], "istiod.network is required"),
 ])
