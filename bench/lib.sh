@@ -91,7 +91,7 @@ load_api() {
 	nice -n "$NICE" taskset -c "$LOAD_CPU" "$BENCH_BIN/bench-api" "$@"
 }
 
-# table KEY FILE: each peer's median of KEY and its ratio, inside a block, to haproxy and relay.
+# table KEY FILE: each peer's median of KEY and its ratios, inside a block, to two of them.
 table() {
-	awk -v key="$1" -v order="$PEERS" -f "$HERE/stats.awk" -f "$HERE/table.awk" "$2"
+	awk -v key="$1" -v order="$PEERS" -v first="${FIRST:-haproxy}" -v second="${SECOND:-relay}" -f "$HERE/stats.awk" -f "$HERE/table.awk" "$2"
 }

@@ -9,7 +9,7 @@ NAME_TLS=outbound_.5443_._.helloworld.sample.svc.cluster.local
 NGINX_STREAM=/usr/lib/nginx/modules/ngx_stream_module.so
 
 declare -A PORT=([direct]=9000 [relay]=16000 [haproxy]=16010 [nginx]=16020 [envoy]=16030
-	[fedway]=16040)
+	[fedway]=16040 [logged]=16050 [sampled]=16060 [other]=16070)
 # The bare relay has one fixed upstream, so TLS needs another one of it.
 declare -A PORT_TLS=([direct]=9443 [relay]=16001)
 
@@ -136,6 +136,16 @@ fedway_conf() {
 			$1, $1 / 250, $1 % 250, $1 / 250, $1 % 250 }'
 }
 
+# start_fedway NAME FOLDER ROUTES [LINE]: our gateway, with one more LINE in its configuration
+start_fedway() {
+	{
+		fedway_conf "${PORT[$1]}" "$3"
+		[ -z "${4:-}" ] || printf '%s\n' "$4"
+	} >"$TMP/$1.yaml"
+	spawn "$1" "$PROXY_CPU" "$2/fedway-gateway" --config "$TMP/$1.yaml" --drain-delay 0s \
+		--drain-timeout 0s
+}
+
 start_peer() {
 	local p=$1 at=${PORT[$1]}
 	case $p in
@@ -157,11 +167,10 @@ start_peer() {
 		spawn envoy "$PROXY_CPU" "$ENVOY" -c "$TMP/envoy.yaml" --concurrency 1 \
 			--disable-hot-restart -l error
 		;;
-	fedway)
-		fedway_conf "$at" "${2:-0}" >"$TMP/gateway.yaml"
-		spawn fedway "$PROXY_CPU" "$FEDWAY_BIN/fedway-gateway" --config "$TMP/gateway.yaml" \
-			--drain-delay 0s --drain-timeout 0s
-		;;
+	fedway) start_fedway fedway "$FEDWAY_BIN" "${2:-0}" ;;
+	logged) start_fedway logged "$FEDWAY_BIN" 0 "accessLog: {path: $TMP/access.log}" ;;
+	sampled) start_fedway sampled "$FEDWAY_BIN" 0 "accessLog: {path: $TMP/sample.log, sample: 0.01}" ;;
+	other) start_fedway other "$OTHER_BIN" 0 ;;
 	esac
 	wait_port "$p" "$at"
 }

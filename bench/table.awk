@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# Lines of KEY=VALUE words of bench-load -> one table of 80 columns. Variables: key, order.
+# Lines of KEY=VALUE words of bench-load -> one table of 80 columns. Variables: key, order, first and
+# second (the peers that ratios are to).
 # With stats.awk.
 
 function ratio(peer, to,   b, n, r, s) {
@@ -41,7 +42,8 @@ END {
 		value[p, block_of[i]] = value_of[i]
 		list[p, ++count[p]] = value_of[i]
 	}
-	printf "  %-10s %10s %20s %20s %8s\n", "", "median", "/ haproxy", "/ bare relay", "failed"
+	printf "  %-10s %10s %20s %20s %8s\n", "", "median", "/ " first, \
+		"/ " (second == "relay" ? "bare relay" : second), "failed"
 	n = split(order, peer, " ")
 	for (k = 1; k <= n; k++) {
 		p = peer[k]
@@ -58,7 +60,7 @@ END {
 		}
 		m = quantile(s, count[p], .5)
 		printf "  %-10s %10s %20s %20s %8d\n", p, sprintf(m < 10 ? "%.3f" : "%.1f", m), \
-			ratio(p, "haproxy"), ratio(p, "relay"), failed[p]
+			ratio(p, first), ratio(p, second), failed[p]
 	}
 	if (disturbed > 0)
 		printf "  Other work took over a quarter of the CPUs in %d of %d measurements: %s.\n", \
