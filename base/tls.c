@@ -20,6 +20,7 @@ struct tls_ctx {
 	SSL_CTX *ssl_ctx;
 	enum tls_peer peer;
 	bool accept_expired;
+	bool accept_early;
 	tls_verify_cb verify;
 	void *verify_arg;
 	unsigned char *alpn; /* length-prefixed, as on the wire */
@@ -57,9 +58,18 @@ static void make_indexes(void)
 
 /* --- verification ----------------------------------------------------------------------------- */
 
-static int pass_expired(int ok, X509_STORE_CTX *store)
+static struct tls_ctx *ctx_of(const X509_STORE_CTX *store)
 {
-	if (ok || X509_STORE_CTX_get_error(store) != X509_V_ERR_CERT_HAS_EXPIRED)
+	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+	return SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), ctx_index);
+}
+
+static int pass_time(int ok, X509_STORE_CTX *store)
+{
+	const struct tls_ctx *ctx = ctx_of(store);
+	int error = X509_STORE_CTX_get_error(store);
+	if (ok || !((ctx->accept_expired && error == X509_V_ERR_CERT_HAS_EXPIRED) ||
+	            (ctx->accept_early && error == X509_V_ERR_CERT_NOT_YET_VALID)))
 		return ok;
 	X509_STORE_CTX_set_error(store, X509_V_OK);
 	return 1;
@@ -73,8 +83,7 @@ static int verify_chain(X509_STORE_CTX *store, void *arg)
 
 	if (ctx->peer == TLS_PEER_NONE)
 		return 1;
-	if (ctx->accept_expired)
-		X509_STORE_CTX_set_verify_cb(store, pass_expired);
+	X509_STORE_CTX_set_verify_cb(store, pass_time);
 	if (X509_verify_cert(store) != 1)
 		return 0;
 	if (ctx->verify == NULL)
@@ -262,6 +271,7 @@ static struct tls_ctx *make_ctx(const SSL_METHOD *method, const struct tls_confi
 	SSL_CTX_set_ex_data(ctx->ssl_ctx, ctx_index, ctx);
 	ctx->peer = config->peer;
 	ctx->accept_expired = config->accept_expired;
+	ctx->accept_early = config->accept_early;
 	ctx->verify = config->verify;
 	ctx->verify_arg = config->verify_arg;
 	set_rules(ctx);

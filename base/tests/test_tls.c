@@ -17,7 +17,8 @@ enum {
 	PATIENCE_MS = 5000
 };
 
-static struct pki_pair root, stranger, server_pair, client_pair, expired_pair, foreign_pair;
+static struct pki_pair root, stranger, server_pair, client_pair, expired_pair, early_pair,
+	foreign_pair;
 
 /* One end of a connection, and what became of it. */
 struct end {
@@ -223,6 +224,22 @@ static void passes_expired_ones_only_when_told_to(void **state)
 	assert_int_equal(server_end.why.code, ERR_FORBIDDEN);
 }
 
+static void passes_early_ones_only_when_told_to(void **state)
+{
+	struct tls_config server = config_of(&server_pair, &root);
+	struct tls_config client = config_of(&early_pair, &root);
+
+	(void)state;
+	server.accept_expired = true;
+	shake(&server, &client, NULL);
+	assert_int_equal(server_end.why.code, ERR_FORBIDDEN);
+	assert_non_null(strstr(server_end.why.msg, "not yet valid"));
+	server.accept_early = true;
+	shake(&server, &client, NULL);
+	assert_true(server_end.opened);
+	assert_non_null(tls_peer_chain(wire_tls(server_end.wire)));
+}
+
 static bool refuse_all(STACK_OF(X509) * chain, void *arg, struct err *err)
 {
 	*(int *)arg = sk_X509_num(chain);
@@ -344,14 +361,15 @@ static int set_up(void **state)
 	server_pair = pki_make(&root, "server", "DNS:server.test,IP:127.0.0.1", 3600);
 	client_pair = pki_make(&root, "client", NULL, 3600);
 	expired_pair = pki_make(&root, "expired", NULL, -60);
+	early_pair = pki_make_early(&root, "early");
 	foreign_pair = pki_make(&stranger, "foreign", NULL, 3600);
 	return 0;
 }
 
 static int tear_down(void **state)
 {
-	struct pki_pair *pairs[] = {&root,        &stranger,     &server_pair,
-	                            &client_pair, &expired_pair, &foreign_pair};
+	struct pki_pair *pairs[] = {&root,         &stranger,   &server_pair, &client_pair,
+	                            &expired_pair, &early_pair, &foreign_pair};
 
 	(void)state;
 	reset_end(&server_end);
@@ -369,6 +387,7 @@ int main(void)
 		cmocka_unit_test(refuses_certificates_and_says_why_on_both_sides),
 		cmocka_unit_test(asks_without_insisting),
 		cmocka_unit_test(passes_expired_ones_only_when_told_to),
+		cmocka_unit_test(passes_early_ones_only_when_told_to),
 		cmocka_unit_test(lets_a_hook_refuse_an_identity),
 		cmocka_unit_test(checks_the_name_when_asked),
 		cmocka_unit_test(refuses_bad_material_at_birth),

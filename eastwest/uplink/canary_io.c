@@ -73,6 +73,7 @@ bool ew_canary_set_credentials(struct ew_canary *canary, const struct ew_credent
 		.roots_pem = str_from(credentials->roots),
 		.alpn = "istio",
 		.accept_expired = true,
+		.accept_early = true,
 		.verify = judge,
 		.verify_arg = canary,
 	};

@@ -218,6 +218,7 @@ struct tls_ctx *ew_ping_tls(const struct ew_credentials *credentials, struct err
 		.roots_pem = str_from(credentials->roots),
 		.alpn = "istio",
 		.accept_expired = true,
+		.accept_early = true,
 		.verify = judge,
 	};
 	return tls_client_create(&config, err);

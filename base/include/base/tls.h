@@ -45,6 +45,7 @@ struct tls_config {
 	enum tls_peer peer;
 	bool accept_expired;  /* a certificate of the peer that is merely expired passes on to the
 	                         hook */
+	bool accept_early;    /* so does one that is not valid yet: a clock is behind */
 	tls_verify_cb verify; /* NULL: every verified chain will do */
 	void *verify_arg;     /* borrowed; outlives every connection of the context */
 };
