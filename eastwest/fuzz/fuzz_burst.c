@@ -201,9 +201,8 @@ static void feed(struct scene *scene, enum xds_type type, Envoy__DeltaDiscoveryR
 	struct buf bytes CLEANUP(buf_fini) = {0};
 	enum xds_client_event event = XDS_CLIENT_NONE;
 	struct err err;
-	char url[64];
+	char *url = str_lend(xds_type_url(type));
 	char nonce[] = "n";
-	snprintf(url, sizeof(url), "%s", xds_type_url(type));
 	from->type_url = url;
 	from->nonce = nonce;
 	buf_init(&bytes, RESPONSE_MAX);
@@ -226,9 +225,8 @@ static void feed_resource(struct scene *scene, enum xds_type type, const char *n
 	Envoy__Resource resource = ENVOY__RESOURCE__INIT;
 	Envoy__Resource *list[] = {&resource};
 	Envoy__DeltaDiscoveryResponse response = ENVOY__DELTA_DISCOVERY_RESPONSE__INIT;
-	char url[64];
+	char *url = str_lend(xds_type_url(type));
 	char version[] = "v";
-	snprintf(url, sizeof(url), "%s", xds_type_url(type));
 	any.type_url = url;
 	any.has_value = true;
 	any.value = (ProtobufCBinaryData){bytes.len, (uint8_t *)str_lend(bytes.ptr)};
