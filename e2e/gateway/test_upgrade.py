@@ -81,13 +81,13 @@ def test_a_successor_that_cannot_start_changes_nothing(gateway, upstream):
     one = gateway(routes=[route(upstream())])
     good = one.daemon
     port = one.port
-    # its admin socket lies in no folder, which it finds out after it has the listeners
-    one.write(routes=[route(upstream())], admin={"path": "/nonexistent/admin.sock"})
+    # its admin socket cannot be made, which it finds out after it has the listeners
+    one.write(routes=[route(upstream())], admin={"path": "/proc/none/admin.sock"})
     try:
         one.start()
         raise AssertionError("it has started")
     except Exception as error:  # pylint: disable=broad-except
-        assert "cannot listen on '/nonexistent/admin.sock'" in str(error)
+        assert "cannot make folder '/proc/none'" in str(error)
     good.wait_line("ended before it served; nothing has changed", 10)
     one.daemon = good
     one.port = port
