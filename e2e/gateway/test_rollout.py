@@ -105,8 +105,8 @@ class Calls:
         return connection
 
     def call(self):
-        # a pause: a caller that runs out of ports takes one whose address conntrack remembers
-        while not self.over.wait(0.005):
+        # a pause: who opens hundreds a second takes ports again that conntrack knows from a reset
+        while not self.over.wait(0.02):
             try:
                 with self.open() as connection:
                     connection.sendall(b"a request")
