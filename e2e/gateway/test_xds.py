@@ -55,9 +55,10 @@ class Plane:
         if start is not False:
             self.start()
 
-    def start(self):
+    def start(self, *how):
+        """`how`: its bursts are wrong, "unfinished" or "miscounted"."""
         words = [parts.ours("fedway-ads-test"), self.directory / "store", self.file,
-                 f"{self.address}:{self.port}", str(self.ttl)]
+                 f"{self.address}:{self.port}", str(self.ttl), *how]
         argv = self.host.argv(*words) if self.host else words
         self.daemon = Daemon("fedway-ads-test", argv, self.directory)
         self.daemon.wait_line("listening address=")
@@ -86,8 +87,10 @@ class Plane:
 class Gateway(world.Gateway):
     """A gateway that takes its routes from a control plane."""
 
-    def __init__(self, directory, plane, *options, cluster="c1", name="gw-1", **config):
+    def __init__(self, directory, plane, *options, cluster="c1", name="gw-1", ready=True,
+                 **config):
         self.plane = plane
+        self.wait_ready = ready
         self.block = {"address": f"{world.HOST}:{plane.port}", "trustFile": str(plane.roots),
                       "tokenFile": str(directory / "token"), "cluster": cluster, "name": name}
         (directory / "token").write_text(f"good.{name}\n")
@@ -98,8 +101,8 @@ class Gateway(world.Gateway):
         del whole["network"]
         return {**whole, "controlPlane": self.block}
 
-    def start(self, *options, env=None, ready=True):
-        if ready:
+    def start(self, *options, env=None, ready=None):
+        if self.wait_ready if ready is None else ready:
             super().start(*options, env=env)
             return
         self.daemon = Daemon("fedway-gateway", [parts.ours("fedway-gateway"), "--config",
@@ -382,8 +385,8 @@ def test_a_wrong_token_is_said_and_a_good_one_is_taken_later(plane, member, upst
 
 # --- between gateways ----------------------------------------------------------------------------
 
-def two(plane, member, up, ttl=3600):
-    """gw-1 of c1 and gw-2 of c2, each other's gateways."""
+def two(plane, member, up, ttl=3600, env=None):
+    """gw-1 of c1 and gw-2 of c2, each other's gateways. `env`: of gw-1."""
     control = plane(ttl=ttl)
     control.serve(c2={"network": "n2", "peers": ["c1", "c2"], "routes": [route(up.endpoint())]})
     b = member(control, cluster="c2", name="gw-2")
@@ -391,7 +394,7 @@ def two(plane, member, up, ttl=3600):
              "routes": [route({"network": "n2", "cluster": "c2"})]}
     control.serve(c1=mesh1, c2={"network": "n2", "peers": ["c1", "c2"],
                                 "routes": [route(up.endpoint())]})
-    a = member(control)
+    a = member(control, env=env)
     return control, a, b
 
 

@@ -3,7 +3,9 @@
  * A control plane for tests of the gateway: certificates for tokens of the form "good.GATEWAY",
  * delta ADS from a JSON file by cluster (read again on SIGHUP), reports printed line by line.
  *
- *   fedway-ads-test DIR MESH.json ADDR:PORT LEAF-TTL-SECONDS
+ *   fedway-ads-test DIR MESH.json ADDR:PORT LEAF-TTL-SECONDS [unfinished|miscounted]
+ *
+ * With a last word its bursts are wrong in that way (ads_broken.h).
  */
 #include <signal.h>
 #include <stdio.h>
@@ -19,6 +21,7 @@
 #include "base/net.h"
 #include "certs/csr_service.h"
 #include "certs/key.h"
+#include "tests/ads_broken.h"
 #include "xds/ads_server_io.h"
 #include "xds/assignment.h"
 #include "xds/cluster.h"
@@ -34,7 +37,8 @@ struct plane {
 	struct cert_store *store;
 	struct http_listener *listener;
 	struct grpc_server *grpc;
-	struct xds_ads_server *ads;
+	struct xds_ads_server *ads; /* NULL: there is a broken one */
+	struct ads_broken broken;
 	struct grpc_method reports;
 	struct map sets; /* cluster to struct xds_set */
 	struct loop_timer renewal;
@@ -217,7 +221,8 @@ static void load(struct plane *plane)
 		xds_set_unref(wanted);
 		log_info("test", "mesh cluster=%s version=%s", cluster, xds_set_version(set));
 	}
-	xds_ads_server_flush(plane->ads);
+	if (plane->ads != NULL)
+		xds_ads_server_flush(plane->ads);
 }
 
 static void on_hangup(void *arg)
@@ -394,7 +399,14 @@ static void on_renewal(void *arg)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-static void start_services(struct plane *plane)
+static struct xds_set *set_of_call(struct grpc_call *call, void *arg)
+{
+	struct cert_identity who;
+	struct err err;
+	return identify(call, &who, &err) ? set_of(arg, who.cluster) : NULL;
+}
+
+static void start_ads(struct plane *plane, const char *how)
 {
 	struct xds_ads_server_config ads = {.grpc = plane->grpc,
 	                                    .on_open = on_open,
@@ -402,6 +414,15 @@ static void start_services(struct plane *plane)
 	                                    .on_outcome = on_outcome,
 	                                    .on_close = on_stream_close,
 	                                    .arg = plane};
+	plane->broken = (struct ads_broken){.set_of = set_of_call, .arg = plane};
+	if (how == NULL)
+		plane->ads = xds_ads_server_create(&ads);
+	else if (!ads_broken_add(&plane->broken, plane->grpc, how))
+		UNREACHABLE("unfinished or miscounted");
+}
+
+static void start_services(struct plane *plane)
+{
 	struct cert_csr_service_config csr = {.grpc = plane->grpc,
 	                                      .store = plane->store,
 	                                      .review = on_review,
@@ -409,7 +430,6 @@ static void start_services(struct plane *plane)
 	                                      .gateway_exists = gateway_exists,
 	                                      .on_decided = on_decided,
 	                                      .arg = plane};
-	plane->ads = xds_ads_server_create(&ads);
 	plane->reports = (struct grpc_method){.path = "/fedway.report.v1.Reports/Stream",
 	                                      .message_max = 1 << 20,
 	                                      .on_open = on_report_open,
@@ -451,8 +471,8 @@ static void open_store(struct plane *plane, const char *dir)
 int main(int argc, char **argv)
 {
 	static struct plane plane;
-	if (argc != 5) {
-		fprintf(stderr, "usage: fedway-ads-test DIR MESH.json ADDR:PORT TTL\n");
+	if (argc != 5 && argc != 6) {
+		fprintf(stderr, "usage: fedway-ads-test DIR MESH.json ADDR:PORT TTL [HOW]\n");
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
@@ -465,6 +485,7 @@ int main(int argc, char **argv)
 	plane.loop = loop_create();
 	open_store(&plane, argv[1]);
 	plane.grpc = grpc_server_create(plane.loop);
+	start_ads(&plane, argv[5]);
 	start_services(&plane);
 	load(&plane);
 	IGNORE(loop_signal_create(plane.loop, SIGHUP, on_hangup, &plane) == NULL);
