@@ -150,21 +150,32 @@ bool ew_traffic_note(struct ew_traffic *traffic, const struct ew_outlier_policy 
 
 static bool is_over(const struct ew_traffic *traffic, int64_t now_ms)
 {
+	uint32_t times = atomic_load_explicit(&traffic->own_times, memory_order_relaxed);
+	if (times < 1)
+		times = 1;
+	if (times > EW_OWN_FAILING_TIMES)
+		times = EW_OWN_FAILING_TIMES;
 	return now_ms - atomic_load_explicit(&traffic->own_failed_ms, memory_order_relaxed) >=
-	       EW_OWN_FAILING_MS;
+	       (int64_t)times * EW_OWN_FAILING_MS;
 }
 
-/* Workers that meet here may lose a failure; there are more where it came from. */
+/* Workers that meet here may lose a failure or count one twice; there are more where it came from.
+ */
 void ew_traffic_note_own(struct ew_traffic *traffic, bool connected, int64_t now_ms)
 {
 	uint32_t failures = atomic_load_explicit(&traffic->own_failures, memory_order_relaxed);
 	if (connected && failures == 0)
 		return;
-	if (connected || is_over(traffic, now_ms))
-		failures = 0;
-	atomic_store_explicit(&traffic->own_failures, failures + !connected, memory_order_relaxed);
-	if (!connected)
-		atomic_store_explicit(&traffic->own_failed_ms, now_ms, memory_order_relaxed);
+	if (connected) {
+		atomic_store_explicit(&traffic->own_times, 0, memory_order_relaxed);
+		atomic_store_explicit(&traffic->own_failures, 0, memory_order_relaxed);
+		return;
+	}
+	failures = is_over(traffic, now_ms) ? 1 : failures + 1;
+	if (failures == EW_OWN_FAILURES)
+		atomic_fetch_add_explicit(&traffic->own_times, 1, memory_order_relaxed);
+	atomic_store_explicit(&traffic->own_failures, failures, memory_order_relaxed);
+	atomic_store_explicit(&traffic->own_failed_ms, now_ms, memory_order_relaxed);
 }
 
 bool ew_traffic_own_fail(const struct ew_traffic *traffic, uint32_t n, int64_t now_ms)

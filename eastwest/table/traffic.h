@@ -26,6 +26,7 @@ struct ew_traffic {
 	_Atomic uint64_t opened;       /* that had an answer */
 	_Atomic uint64_t failed;       /* that no endpoint could be found for */
 	_Atomic uint32_t own_failures; /* connects to own endpoints, in a row, of whichever */
+	_Atomic uint32_t own_times;    /* that they were enough, since one succeeded */
 	_Atomic int64_t own_failed_ms; /* the last of them */
 	_Atomic bool has_news;         /* table/news.h: on its list, with the next two */
 	struct ew_route *news_route;   /* a reference */
@@ -33,9 +34,12 @@ struct ew_traffic {
 	struct ew_ejector *ejector; /* NULL while no version of the route ejects */
 };
 
+/* Own endpoints count as failing for a while after the last refused connect; then they must be
+ * tried again. The while is longer each time that it turns out that they still refuse. */
 enum {
-	EW_OWN_FAILURES = 5,          /* in a row, and twice each endpoint: then all refuse */
-	EW_OWN_FAILING_MS = 10 * 1000 /* after the last of them; then it must be tried again */
+	EW_OWN_FAILURES = 5, /* in a row, and twice each endpoint: then all refuse */
+	EW_OWN_FAILING_MS = 10 * 1000,
+	EW_OWN_FAILING_TIMES = 6 /* at most this often as long */
 };
 
 struct ew_traffic *ew_traffic_create(void);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mesh_pair.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -205,9 +206,15 @@ static void endpoints_that_refuse_one_after_the_other_are_not_usable_without_any
 	assert_string_equal(text, "r0 0 0 0 0;");
 	report_routes(table, 1000 + EW_OWN_FAILING_MS, text, sizeof(text));
 	assert_string_equal(text, "r0 1 0 0 1;");
-	/* counted anew then */
-	assert_false(ew_route_on_failed(route, &own, 1000 + EW_OWN_FAILING_MS));
-	report_routes(table, 1000 + EW_OWN_FAILING_MS, text, sizeof(text));
+	/* counted anew then, and held longer if they still refuse */
+	for (int i = 0; i < EW_OWN_FAILURES; i++) {
+		assert_false(ew_route_on_failed(route, &own, 20000));
+		report_routes(table, 20000, text, sizeof(text));
+		assert_string_equal(text, i < EW_OWN_FAILURES - 1 ? "r0 1 0 0 1;" : "r0 0 0 0 0;");
+	}
+	report_routes(table, 19999 + 2 * EW_OWN_FAILING_MS, text, sizeof(text));
+	assert_string_equal(text, "r0 0 0 0 0;");
+	report_routes(table, 20000 + 2 * EW_OWN_FAILING_MS, text, sizeof(text));
 	assert_string_equal(text, "r0 1 0 0 1;");
 	ew_table_unref(table);
 	ew_health_registry_destroy(registry);
@@ -241,6 +248,54 @@ static void what_does_not_fit_waits_and_what_is_gone_is_not_told(void **state)
 	report_routes(other, 0, text, sizeof(text));
 	assert_string_equal(text, "");
 	ew_table_unref(other);
+	ew_table_unref(table);
+	ew_health_registry_destroy(registry);
+}
+
+enum {
+	BUSY_ROUTES = 8,
+	BUSY_OPENS = 20000 /* of each thread */
+};
+
+static void *open_and_open(void *arg)
+{
+	const struct ew_table *table = arg;
+	for (uint32_t i = 0; i < BUSY_OPENS; i++)
+		ew_route_on_opened(ew_table_route_at(table, i % BUSY_ROUTES));
+	return NULL;
+}
+
+/* The last number that reports told of each route, added up. */
+static uint64_t hear(const struct ew_table *table, uint64_t told[BUSY_ROUTES])
+{
+	static char text[64 * BUSY_ROUTES];
+	uint64_t sum = 0;
+	report_routes(table, 0, text, sizeof(text));
+	for (char *rest = text, *route; (route = strsep(&rest, ";")) != NULL;) {
+		unsigned n, opened;
+		if (sscanf(route, "r%u %*u %u", &n, &opened) == 2)
+			told[n] = opened;
+	}
+	for (size_t i = 0; i < BUSY_ROUTES; i++)
+		sum += told[i];
+	return sum;
+}
+
+static void no_news_is_lost_between_workers_and_reports(void **state)
+{
+	struct ew_health_registry *registry = ew_health_registry_create();
+	struct ew_table *table = table_of_routes(registry, BUSY_ROUTES);
+	uint64_t told[BUSY_ROUTES] = {0};
+	pthread_t workers[2];
+	(void)state;
+	hear(table, told);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&workers[i], NULL, open_and_open, table), 0);
+	for (int i = 0; i < 100; i++)
+		hear(table, told);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(pthread_join(workers[i], NULL), 0);
+	assert_int_equal(hear(table, told), 2 * BUSY_OPENS);
 	ew_table_unref(table);
 	ew_health_registry_destroy(registry);
 }
@@ -280,6 +335,7 @@ int main(void)
 		cmocka_unit_test(
 			endpoints_that_refuse_one_after_the_other_are_not_usable_without_any_policy),
 		cmocka_unit_test(what_does_not_fit_waits_and_what_is_gone_is_not_told),
+		cmocka_unit_test(no_news_is_lost_between_workers_and_reports),
 		cmocka_unit_test(a_report_costs_what_happened_and_not_what_there_is),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
