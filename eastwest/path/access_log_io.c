@@ -16,7 +16,8 @@
 #include "path/access_ring.h"
 
 enum {
-	COLLECT_MS = 20,
+	COLLECT_MS = 100, /* each waking up costs as much as several lines */
+	URGENT = EW_ACCESS_RING / 2,
 	AGAIN_MS = 100,         /* a pipe that is full */
 	REOPEN_MS = 1000,       /* a file that cannot be opened */
 	PENDING_MAX = 512 << 10 /* bytes that are still to be written */
@@ -36,6 +37,7 @@ struct ew_access_log {
 	struct loop_timer timer;
 	char *path; /* owned; NULL: off */
 	bool json;
+	bool blocked;       /* not all was taken: the timer tries again */
 	int fd;             /* -1: not open */
 	bool may_block;     /* fd is somebody else's description as well */
 	bool torn;          /* the last line in the file may have no end */
@@ -189,8 +191,20 @@ static void on_timer(void *arg)
 	struct ew_access_log *log = arg;
 	/* before the rings are read: who puts from here on tells us again */
 	atomic_exchange(&log->told, false);
-	if (!flush(log))
+	log->blocked = !flush(log);
+	if (log->blocked)
 		loop_timer_set(&log->timer, AGAIN_MS);
+	else
+		loop_timer_cancel(&log->timer);
+}
+
+static bool is_urgent(const struct ew_access_log *log)
+{
+	for (uint32_t i = 0; log->rings != NULL && i < log->n_rings; i++) {
+		if (ew_access_ring_fill(log->rings[i]) >= URGENT)
+			return true;
+	}
+	return false;
 }
 
 static void on_wake(unsigned ready, void *arg)
@@ -199,7 +213,11 @@ static void on_wake(unsigned ready, void *arg)
 	uint64_t count;
 	(void)ready;
 	IGNORE(read(log->wake_fd, &count, sizeof(count)) < 0);
-	if (!loop_timer_is_set(&log->timer))
+	if (log->blocked)
+		return;
+	if (is_urgent(log))
+		on_timer(log);
+	else if (!loop_timer_is_set(&log->timer))
 		loop_timer_set(&log->timer, COLLECT_MS);
 }
 
@@ -214,9 +232,10 @@ uint64_t ew_access_log_sample(const struct ew_access_log *log)
 void ew_access_log_put(struct ew_access_log *log, uint32_t worker, const struct ew_access *access)
 {
 	const uint64_t one = 1;
-	if (!ew_access_ring_put(log->rings[worker], access))
+	struct ew_access_ring *ring = log->rings[worker];
+	if (!ew_access_ring_put(ring, access))
 		metrics_add(log->stats->log_lost, 1);
-	if (!atomic_exchange(&log->told, true))
+	if (!atomic_exchange(&log->told, true) || ew_access_ring_fill(ring) == URGENT)
 		IGNORE(write(log->wake_fd, &one, sizeof(one)) < 0);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * access_log_io - the access log: workers put connections into rings, the control loop writes them,
- * a batch each 20 ms as long as some come.
+ * a batch each 100 ms as long as some come, or when a ring is half full.
  *
  * Nothing here can hold a worker up: what a full ring does not take, what a full pipe or disk does
  * not take in time, is dropped and counted. A disk that is slow to take a write holds the control

@@ -12,6 +12,13 @@ bool ew_access_ring_put(struct ew_access_ring *ring, const struct ew_access *acc
 	return true;
 }
 
+uint64_t ew_access_ring_fill(const struct ew_access_ring *ring)
+{
+	/* in this order it is never negative */
+	uint64_t taken = atomic_load_explicit(&ring->taken, memory_order_acquire);
+	return atomic_load_explicit(&ring->put, memory_order_acquire) - taken;
+}
+
 const struct ew_access *ew_access_ring_peek(const struct ew_access_ring *ring)
 {
 	uint64_t taken = atomic_load_explicit(&ring->taken, memory_order_relaxed);

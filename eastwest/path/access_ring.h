@@ -21,6 +21,8 @@ struct ew_access_ring {
 
 /* The worker's. False: full, nothing was put. */
 bool ew_access_ring_put(struct ew_access_ring *ring, const struct ew_access *access);
+/* How many are in it; for either. */
+uint64_t ew_access_ring_fill(const struct ew_access_ring *ring);
 /* The reader's: the oldest, or NULL; there until it is dropped. */
 const struct ew_access *ew_access_ring_peek(const struct ew_access_ring *ring);
 void ew_access_ring_drop(struct ew_access_ring *ring);
