@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Connections, reloads and upgrades at once, for SOAK_SECONDS (`make soak`: an hour).
+"""Connections, reloads and upgrades at once, for SOAK_SECONDS (`make soak`: an hour), with
+SOAK_WORKERS.
 
 Each epoch has a process of its own: connections of its own that live as long as it, calls without a
 pause, a reload every second, and at its end an upgrade. Memory and descriptors of the processes are
@@ -17,6 +18,7 @@ from load import Load
 from world import connect, read_exactly, wait_for
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", "10"))
+WORKERS = int(os.environ.get("SOAK_WORKERS", "2"))
 EPOCH_SECONDS = max(2.0, min(60.0, SECONDS / 5))
 LONG = 50
 JUDGED_EPOCHS = 10  # fewer tell nothing of memory
@@ -80,8 +82,8 @@ def test_nothing_is_lost_and_nothing_grows(gateway, upstream):
     a, b = upstream("a"), upstream("b")
     # each other than the one before: an unchanged file is left alone
     configs = itertools.cycle(
-        [{"workers": 2, "routes": [{"sni": hello.NAME, "endpoints": [one.endpoint()]},
-                                   {"sni": OTHER, "endpoints": [two.endpoint()]}]}
+        [{"workers": WORKERS, "routes": [{"sni": hello.NAME, "endpoints": [one.endpoint()]},
+                                         {"sni": OTHER, "endpoints": [two.endpoint()]}]}
          for one, two in ((a, b), (b, a))])
     one = gateway(**next(configs))
     found = []
