@@ -34,7 +34,8 @@ bool cluster_spec_decode(const json_t *obj, struct cluster_spec *ret_spec, struc
 	*ret_spec = (struct cluster_spec){
 		.name = text_at(obj, "metadata.name", ""),
 		.uid = text_at(obj, "metadata.uid", ""),
-		.created_s = clock_parse_rfc3339(json_str_at(obj, "metadata.creationTimestamp", "")),
+		.created_s =
+			clock_parse_rfc3339(json_str_at(obj, "metadata.creationTimestamp", "")),
 		.deleting = json_at(obj, "metadata.deletionTimestamp") != NULL,
 		.paused = json_bool_at(obj, "spec.paused", false),
 		.secret_namespace = text_at(obj, "spec.kubeconfigSecretRef.namespace", ""),
