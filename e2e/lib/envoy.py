@@ -142,16 +142,20 @@ class FedwayIngress:
     EastWestGateway, in the role `ingress`. Which names it routes is what clusters it is given, so
     its listener is constant.
 
-    `files`: paths of the chain, the key and the roots.
+    `files`: paths of the chain, the key and the roots, of one directory. Another certificate that
+    is moved there is taken from then on.
     """
 
     # no SNI name reaches a cluster with an upper-case letter in its name
     XDS = "Fedwayd"
+    SECRET = "own"
 
     def __init__(self, host, xds_address, name, files):
         self.host = host
         self.admin = Admin(host)
         config = host.directory / "envoy.yaml"
+        self.files = files
+        self._write_secret(host.directory / "secret.yaml", files)
         config.write_text(yaml.safe_dump(self._bootstrap(xds_address, name, files)))
         self.daemon = host.daemon("envoy", parts.real("envoy"), "-c", config, "--concurrency", "1",
                                   "--disable-hot-restart", "-l", "warn")
@@ -171,8 +175,17 @@ class FedwayIngress:
                                  "listeners": [self._listener()]},
         }
 
+    def _write_secret(self, path, files):
+        chain, key, _ = ({"filename": str(file)} for file in files)
+        path.write_text(yaml.safe_dump({"resources": [{
+            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
+            "name": self.SECRET, "tls_certificate": {
+                "certificate_chain": chain, "private_key": key,
+                "watched_directory": {"path": str(files[0].parent)}}}]}))
+
     def _xds_cluster(self, xds_address, files):
-        chain, key, roots = ({"filename": str(path)} for path in files)
+        roots = {"filename": str(files[2])}
+        secret = {"path": str(self.host.directory / "secret.yaml")}
         address, port = xds_address.split(":")
         tls = "envoy.extensions.transport_sockets.tls.v3."
         http = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -184,7 +197,8 @@ class FedwayIngress:
             "transport_socket": {"name": "tls", "typed_config": {
                 "@type": f"type.googleapis.com/{tls}UpstreamTlsContext",
                 "common_tls_context": {
-                    "tls_certificates": [{"certificate_chain": chain, "private_key": key}],
+                    "tls_certificate_sds_secret_configs": [{
+                        "name": self.SECRET, "sds_config": {"path_config_source": secret}}],
                     "validation_context": {
                         "trusted_ca": roots,
                         "match_typed_subject_alt_names": [{"san_type": "URI", "matcher": {
@@ -227,6 +241,25 @@ class FedwayIngress:
     def routed(self, sni):
         """Connections that it has passed on for this SNI name."""
         return self.admin.cluster_stat(sni, "upstream_cx_total")
+
+    def serials(self):
+        """The serial numbers of its own certificates that are in use, in hex."""
+        answer = http.get(self.host, f"{self.admin.url}/certs").json()
+        return {chain["serial_number"].lower() for entry in answer["certificates"]
+                for chain in entry.get("cert_chain", [])}
+
+    def warming(self):
+        """The clusters that it has, but cannot use yet."""
+        answer = http.get(self.host, f"{self.admin.url}/config_dump?resource="
+                                     "dynamic_warming_clusters").json()
+        return [entry["cluster"]["name"] for entry in answer.get("configs", [])]
+
+    def refused_updates(self):
+        """The statistics that count refused updates and are not 0: {name: number}."""
+        answer = http.get(self.host, f"{self.admin.url}/stats?format=json"
+                                     "&filter=update_(rejected|failure)$").json()
+        return {entry["name"]: entry["value"] for entry in answer["stats"]
+                if entry.get("value") and "rejected" in entry["name"]}
 
     def dump(self):
         self.admin.dump(self.host.directory / "config.json")

@@ -16,7 +16,9 @@ import time
 import pytest
 import yaml
 
-from lib import ca, fedwayd, istio, kube, objects, parts, tls, wait
+from cryptography import x509
+
+from lib import fedwayd, istio, kube, objects, parts, tls, wait
 from lib.envoy import FedwayIngress
 from lib.fedwayd import Fedwayd, counts, is_true, phase
 from lib.gateway import FedwayGateway, control_plane
@@ -32,30 +34,39 @@ KEPT = ("cluster", "assignment", "network")
 @dataclasses.dataclass(frozen=True)
 class Kind:
     """A kind of gateway: how it is made, the last byte of its addresses, and what a client sees of
-    a name that it does not route, and of one without a usable endpoint. `concerned`: how many of
-    the two gateways hold an endpoint of n2 (an Envoy has those of its own network alone)."""
+    a name that it does not route, of one without a usable endpoint, and of one with a foreign ALPN.
+    `concerned`: how many of the two gateways hold an endpoint of n2 (an Envoy has those of its own
+    network alone)."""
     make: object
     number: int
     unknown: str
     unusable: str
+    foreign: str
     concerned: int
 
 
+def certify(host, plane):
+    """A certificate by the account's token, into files, as a timer beside an Envoy would fetch
+    it; returns the paths of chain, key and roots."""
+    folder = host.directory / "certs"
+    host.run(parts.ours("fedway"), "certs", "issue", "--cluster", plane["cluster"],
+             "--token-file", plane["tokenFile"], "--roots", plane["trustFile"],
+             "--address", plane["address"], "--dir", folder)
+    return [folder / name for name in ("tls.crt", "tls.key", "roots.pem")]
+
+
 def stock_envoy(host, member, name):
-    """Its certificate is asked for with the account's token, as an agent beside it would."""
     plane = control_plane(host, member, name)
-    with open(plane["tokenFile"], encoding="ascii") as token:
-        files = ca.issue(host, plane["address"], plane["trustFile"], member.name, token.read(),
-                         None)
-    return FedwayIngress(host, plane["address"], name, files)
+    return FedwayIngress(host, plane["address"], name, certify(host, plane))
 
 
 def our_gateway(host, member, name):
     return FedwayGateway(host, controlPlane=control_plane(host, member, name))
 
 
-KINDS = {"envoy": Kind(stock_envoy, 40, "closed", "closed", 1),
-         "fedway": Kind(our_gateway, 30, "alert 112", "alert 80", 2)}
+KINDS = {"envoy": Kind(stock_envoy, 40, "closed", "closed", "closed", 1),
+         "fedway": Kind(our_gateway, 30, "alert 112", "alert 80", "alert 120", 2)}
+only_stock = pytest.mark.parametrize("gateway", ["envoy"], indirect=True)
 only_ours = pytest.mark.parametrize("gateway", ["fedway"], indirect=True)
 
 
@@ -125,9 +136,9 @@ class Door:
         self.mesh = federation.mesh
         self.program = federation.start_gateways(kind)
 
-    def knock(self, name=WEB_SNI):
+    def knock(self, name=WEB_SNI, alpn=("istio",)):
         """How a handshake of a client outside n2 ends."""
-        return self.mesh.knock(self.program, name)
+        return self.mesh.knock(self.program, name, alpn)
 
     def timed(self, change, outcome, name=LATE_SNI):
         """Makes a change; returns how many seconds later a handshake has ended so. One follows the
@@ -210,9 +221,61 @@ def test_groups_clusters_and_gateways_say_that_all_is_well(federation, gateway):
         live = True if isinstance(made, FedwayGateway) else None
         control.wait("NetworkGroup", group["metadata"]["name"], lambda obj, live=live: [
             address.get("live") for address in obj["status"]["addresses"]] == [live])
-    assert counts(control.get("MeshService", "web", NAMESPACE))["c2"] == (1, 1)
+    wait.until(lambda: counts(control.get("MeshService", "web", NAMESPACE)).get("c2") == (1, 1),
+               20, "the endpoint of c2 is counted")
     everyone = {"connected": len(federation.gateways), "acknowledged": len(federation.gateways)}
     control.wait("Mesh", "default", lambda obj: obj["status"]["gateways"] == everyone)
+
+
+# What else a client may ask for; a mesh ALPN is ("istio",).
+ANSWERED_TOO = {
+    "another mesh ALPN": (WEB_SNI, ("istio-http/1.1",)),
+    "upper case": (WEB_SNI.replace("web", "WEB"), ("istio",)),
+}
+REFUSED = {
+    "a subset": (WEB_SNI.replace("_._.", "_.v1_."), ("istio",)),
+    "another port": (WEB_SNI.replace("_.80_", "_.81_"), ("istio",)),
+    "another service": (WEB_SNI.replace("web", "nobody"), ("istio",)),
+    "a host name": (f"web.{NAMESPACE}.svc.cluster.local", ("istio",)),
+    "the cluster of its control plane": (FedwayIngress.XDS, ("istio",)),
+    "no name": (None, ("istio",)),
+    "no ALPN": (WEB_SNI, ()),
+    "a foreign ALPN": (WEB_SNI, ("h2", "http/1.1")),
+}
+
+
+def test_the_same_is_answered_and_the_same_refused_by_each_kind(gateway):
+    for what, (name, alpn) in ANSWERED_TOO.items():
+        assert gateway.knock(name, alpn) == ANSWERED, what
+    for what, (name, alpn) in REFUSED.items():
+        outcome = gateway.knock(name, alpn)
+        wanted = gateway.kind.unknown if alpn == ("istio",) else gateway.kind.foreign
+        assert (outcome.error, outcome.server) == (wanted, None), what
+    assert gateway.knock() == ANSWERED
+
+
+@only_stock
+def test_a_stock_gateway_takes_a_renewed_certificate_while_it_runs(federation, gateway):
+    made, host = gateway.program, gateway.program.host
+    member = federation.members["n2"]
+    plane = control_plane(host, member, host.name)
+    before = made.serials()
+    with gateway.kept(), gateway.load() as load:
+        certify(host, plane)
+        fresh = x509.load_pem_x509_certificate(made.files[0].read_bytes())
+        wait.until(lambda: made.serials() - before == {f"{fresh.serial_number:x}"}, 20,
+                   f"serial {fresh.serial_number:x} in place of {before}")
+        # the next stream is opened with it
+        federation.control.kill()
+        federation.control.start().wait_ready()
+        federation.wait_streams()
+        federation.control.wait("EastWestGateway", host.name, lambda obj: [
+            instance["certificate"]["notAfter"] for instance in obj["status"]["instances"]] == [
+                f"{fresh.not_valid_after:%Y-%m-%dT%H:%M:%SZ}"])
+        load.wait_calls(20)
+    assert not load.failed
+    wait.until(lambda: not made.warming(), 10, "no cluster is warming")
+    assert not made.refused_updates()
 
 
 # --- changes -------------------------------------------------------------------------------------
@@ -350,3 +413,6 @@ def test_no_proxy_has_refused_an_update(federation, gateway):
     mesh = federation.mesh
     assert (mesh.istiod1.rejections(), mesh.istiod2.rejections()) == ([], [])
     assert federation.control.total("fedway_config_rejects_total") == 0
+    for made in federation.gateways:
+        if isinstance(made, FedwayIngress):
+            assert (made.warming(), made.refused_updates()) == ([], {})
