@@ -283,4 +283,6 @@ void ew_control_watch(struct ew_control *control)
 	}
 	loop_io_init(&control->watch, control->loop, control->watch_fd, on_folder, control);
 	loop_io_set(&control->watch, LOOP_READ);
+	/* it may have changed since it was read */
+	loop_timer_set(&control->reload_soon, SETTLE_MS);
 }
