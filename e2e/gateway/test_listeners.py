@@ -9,9 +9,11 @@ import subprocess
 import pytest
 
 import hello
+import test_xds
 from load import Load
 from test_proxy_header import PROXY4
 from test_upgrade import upgrade
+from test_xds import member, place, plane  # noqa: F401  pylint: disable=unused-import
 from world import HOST, connect, read_exactly, unused_port, wait_for
 
 V6 = "::1"
@@ -266,6 +268,29 @@ def test_listeners_that_changed_are_handed_on(gateway, upstream):
     old = upgrade(one)
     assert answers(port) == b"up\n"
     assert old.wait(10) == 0
+
+
+def test_listeners_change_beside_a_control_plane_even_before_its_first_table(  # noqa: F811
+        plane, member, upstream):
+    up = upstream()
+    control = plane()
+    control.serve(c1=test_xds.simple(up))
+    one = member(control)
+    first, second = unused_port(), unused_port()
+    one.reload(listeners=[ingress(first)])
+    wait_for(lambda: answers(first) == b"up\n", "the new address")
+    one.daemon.kill()
+    one.copy().unlink()
+    control.kill()
+    one.start(*test_xds.FAST, ready=False)
+    one.daemon.wait_line("waiting for the control plane")
+    one.reload(listeners=[ingress(second)])
+    assert is_refused(first) and is_refused(second)
+    control.write({"c1": test_xds.simple(up)})
+    control.start()
+    one.daemon.wait_line(" ready ", 20)
+    assert answers(second) == b"up\n"
+    assert is_refused(first)
 
 
 # --- IPv6 ----------------------------------------------------------------------------------------
