@@ -130,6 +130,13 @@ def test_marked_ones_and_relayed_ones_are_told_apart(gateway, upstream, tmp_path
                                                      "remote+first"}
 
 
+def test_stdout_is_where_it_goes_when_no_path_is_said(gateway, upstream):
+    one = gateway(routes=routes(upstream().endpoint()), accessLog={})
+    one.call(hello.openssl("nobody.example"))
+    line = json.loads(one.daemon.wait_line(r"\{.*requested_server_name.*", 10)[0])
+    assert (line["requested_server_name"], line["reason"]) == ("nobody.example", "unknown_name")
+
+
 def test_a_name_cannot_begin_a_line_of_its_own(gateway, upstream, tmp_path):
     path = tmp_path / "access.log"
     one = gateway(routes=routes(upstream().endpoint()),

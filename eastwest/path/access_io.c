@@ -13,11 +13,10 @@
 #include "path/path_io.h"
 #include "table/balance_priv.h"
 
-static int64_t wall_ms(void)
+static int64_t wall_ms(clockid_t clock)
 {
 	struct timespec now;
-	/* to the tick of the kernel's clock: a few ns */
-	clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	clock_gettime(clock, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
@@ -25,7 +24,9 @@ static void record(struct ew_conn *conn, struct ew_event event)
 {
 	event.client = conn->peer;
 	event.door = conn->door->config->door;
-	ew_recorder_add(conn->door->worker->setup->recorder, wall_ms(), &event);
+	/* to the tick of the kernel, 4 ms: a tenth of the time of the other clock */
+	ew_recorder_add(conn->door->worker->setup->recorder, wall_ms(CLOCK_REALTIME_COARSE),
+	                &event);
 }
 
 static struct str route_name(const struct ew_conn *conn)
@@ -112,7 +113,7 @@ void ew_access_begin(struct ew_conn *conn)
 	struct ew_access *access = xmalloc(sizeof(*access));
 	memset(access, 0, offsetof(struct ew_access, sni));
 	access->way.upstream.port = 0;
-	access->wall_ms = wall_ms();
+	access->wall_ms = wall_ms(CLOCK_REALTIME);
 	access->begun_us = clock_now_us();
 	conn->access = access;
 }

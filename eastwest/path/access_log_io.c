@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -63,15 +64,23 @@ static void close_file(struct ew_access_log *log)
 	log->fd = -1;
 }
 
-/* The process's own stdout or stderr may be a socket, or somebody else's: not to be opened by
- * name. */
-static int inherit(const char *path)
+/* Of the process's own, which are shared, not opened by their names: it may not be allowed to, a
+ * socket cannot be, and two descriptions of one file would write over one another. */
+static int own_output(const char *path)
 {
 	if (strcmp(path, "/dev/stdout") == 0)
-		return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
-	if (strcmp(path, "/dev/stderr") == 0)
-		return fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
-	return -1;
+		return STDOUT_FILENO;
+	return strcmp(path, "/dev/stderr") == 0 ? STDERR_FILENO : -1;
+}
+
+static int open_path(const char *path, bool *ret_may_block)
+{
+	struct stat st;
+	int own = own_output(path);
+	*ret_may_block = own >= 0 && fstat(own, &st) == 0 && !S_ISREG(st.st_mode);
+	if (own >= 0)
+		return fcntl(own, F_DUPFD_CLOEXEC, 0);
+	return open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0640);
 }
 
 /* As write(2), and never waits. */
@@ -80,7 +89,7 @@ static ssize_t write_some(const struct ew_access_log *log, const char *data, siz
 	struct pollfd ready = {.fd = log->fd, .events = POLLOUT};
 	if (!log->may_block)
 		return write(log->fd, data, len);
-	if (poll(&ready, 1, 0) != 1 || (ready.revents & POLLOUT) == 0) {
+	if (poll(&ready, 1, 0) != 1) {
 		errno = EAGAIN;
 		return -1;
 	}
@@ -95,14 +104,8 @@ static bool open_file(struct ew_access_log *log)
 		return true;
 	if (log->failed_ms != 0 && now_ms - log->failed_ms < REOPEN_MS)
 		return false;
-	log->may_block = false;
-	log->fd = open(log->path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
-	               0640);
+	log->fd = open_path(log->path, &log->may_block);
 	int failed = errno;
-	if (log->fd < 0) {
-		log->fd = inherit(log->path);
-		log->may_block = true;
-	}
 	if (log->fd < 0 && log->failed_ms == 0)
 		log_warn("eastwest",
 		         "access log: cannot open '%s': %s; its lines are lost until "
