@@ -3,6 +3,7 @@
 
 import os
 import shutil
+import signal
 import struct
 import subprocess
 import time
@@ -13,7 +14,7 @@ import hello
 from lib import parts
 from load import Load
 from test_xds import member, place, plane, route, simple, two  # noqa: F401
-from world import connect, read_exactly, wait_for
+from world import HOST, Upstream, connect, greet, read_exactly, until_end, wait_for
 
 SOAK = "SOAK_SECONDS" in os.environ
 FLAPPING_SECONDS = 600 if SOAK else 60
@@ -148,3 +149,37 @@ def test_a_clock_that_jumps_kills_nothing_and_stops_no_timer(plane, member, upst
     control.serve(c1=simple(upstream("c")))
     one.says(hello.openssl(), b"c\n")
     assert one.ready() == 200
+
+
+@pytest.mark.parametrize("up", [1, 70 * 365 * DAY], ids=["just now", "in another life"])
+def test_it_does_not_matter_when_the_machine_was_started(gateway, upstream, up):
+    """In a time namespace, where the monotonic clock stands at `up` seconds."""
+    offset = up - int(time.clock_gettime(time.CLOCK_MONOTONIC))
+    far, own = upstream("far"), upstream("own")
+    config = {"routes": [{"sni": hello.NAME, "endpoints": [{"network": "n2"},
+                                                           own.endpoint(priority=1)]}],
+              "networks": [{"name": "n2", "gateways": [{"address": HOST, "port": far.port}]}]}
+    one = gateway(within=(parts.tool("unshare"), "--time", f"--monotonic={offset}", "--fork",
+                          "--kill-child"), **config)
+    address = f"{HOST}:{far.port}"
+    egress = one.ports["egress"]
+    half = connect(one.port)
+    half.sendall(hello.openssl()[:50])
+    began = time.monotonic()
+    assert one.call(hello.openssl(), egress) == b"far\n"
+    # deadlines and checks run as ever
+    far.close()
+    wait_for(lambda: one.total(LIVE, address=address) == 0, "its death", 4)
+    assert one.call(hello.openssl(), egress) == b"own\n"
+    assert until_end(half) == (b"", "FIN")
+    assert 4.5 < time.monotonic() - began < 6.5
+    assert one.closed("hello_timeout") == 1
+    back = Upstream(greet, "far", far.port)
+    wait_for(lambda: one.total(LIVE, address=address) == 1, "its return", 4)
+    assert one.call(hello.openssl(), egress) == b"far\n"
+    back.close()
+    half.close()
+    # the program in between passes no signal on
+    os.killpg(one.daemon.pid, signal.SIGTERM)
+    one.daemon.wait_line("draining", 5)
+    os.killpg(one.daemon.pid, signal.SIGTERM)

@@ -155,10 +155,13 @@ class BlackHole:
 
 
 class Gateway:
-    """A running fedway-gateway. Its configuration is written as JSON, which is YAML."""
+    """A running fedway-gateway. Its configuration is written as JSON, which is YAML.
 
-    def __init__(self, directory, *options, env=None, **config):
+    `within`: the words of a program that starts it, in some namespace."""
+
+    def __init__(self, directory, *options, env=None, within=(), **config):
         self.directory = directory
+        self.within = within
         self.file = directory / "gateway.yaml"
         # a short name: the kernel takes 107 characters
         self.admin_path = pathlib.Path(tempfile.mkdtemp(prefix="fedway-")) / "admin.sock"
@@ -166,8 +169,9 @@ class Gateway:
         self.start(*options, env=env)
 
     def start(self, *options, env=None):
-        self.daemon = Daemon("fedway-gateway", [parts.ours("fedway-gateway"), "--config",
-                                                self.file, *options], self.directory, env=env)
+        self.daemon = Daemon("fedway-gateway", [*self.within, parts.ours("fedway-gateway"),
+                                                "--config", self.file, *options],
+                             self.directory, env=env)
         self.daemon.wait_line(r" ready ", 20)
         self.ports = {}
         for line in self.daemon.lines(r" listening name="):
