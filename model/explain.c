@@ -116,6 +116,19 @@ static void say_levels(const struct explaining *ex, json_t *sentences)
 	}
 }
 
+/* Also where they are called all the same, as nothing else is ready. */
+static void say_outages(const struct explaining *ex, json_t *sentences)
+{
+	const struct mesh_outages *outages = &ex->service->outages;
+
+	for (size_t i = 0; i < outages->n; i++) {
+		if (strcmp(outages->list[i].sni, ex->route->sni) == 0 &&
+		    strcmp(outages->list[i].network, ex->view->network) != 0)
+			say(sentences, "endpoints of network %s are %s (FED-132)",
+			    outages->list[i].network, outages->list[i].why);
+	}
+}
+
 static json_t *because(const struct explaining *ex)
 {
 	json_t *sentences = json_array();
@@ -137,6 +150,7 @@ static json_t *because(const struct explaining *ex)
 		say(sentences, "the order is off: the Mesh has failover OutlierDetection and the "
 		               "policy has no "
 		               "outlierDetection (FED-202)");
+	say_outages(ex, sentences);
 	say_levels(ex, sentences);
 	if (!ex->usable)
 		say(sentences, "nothing is healthy: calls are refused");

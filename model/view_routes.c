@@ -186,6 +186,22 @@ static void finish_route(const struct view *view, struct view_route *route, stru
 	free(items->list);
 }
 
+/* Where nothing else is ready there is nowhere to go: then what refuses is tried all the same, and
+ * the first that accepts is known at once. */
+static void keep_the_last(struct items *items)
+{
+	for (size_t i = 0; i < items->n; i++) {
+		if (items->list[i].endpoint.ready)
+			return;
+	}
+	for (size_t i = 0; i < items->n; i++) {
+		struct view_endpoint *ep = &items->list[i].endpoint;
+
+		ep->ready = ep->refusing;
+		ep->refusing = false;
+	}
+}
+
 /* False: the name would be too long. */
 static bool make_route(const struct view *view, const struct mesh_service *service,
                        const struct mesh_port *port, const char *subset, struct view_route *route)
@@ -205,6 +221,7 @@ static bool make_route(const struct view *view, const struct mesh_service *servi
 	view_policy_choose(view->mesh, service, route);
 	for (size_t i = 0; i < service->n_parts; i++)
 		collect_part(view, service, &service->parts[i], route, &items);
+	keep_the_last(&items);
 	finish_route(view, route, &items);
 	return true;
 }

@@ -434,6 +434,13 @@ static void what_does_not_answer_is_not_ready_for_other_networks_alone(void **st
 	expect_route(near, HELLO,
 	             "P0 region1/zone1/subzone1: 10.0.0.1- | P1 region1/zone2/subzone2: n2/c2*2"
 	             " n2/c2*1- | P2 region2/zone3/subzone3: n3/c3*2-");
+	/* with nothing else ready they are tried all the same */
+	world_outage(&w, "n2", "refused");
+	told = change(&w, &near);
+	assert_int_equal(told.n[VIEW_ENDPOINTS_CHANGED], 1);
+	expect_route(near, HELLO,
+	             "P0 region1/zone1/subzone1: 10.0.0.1- | P1 region1/zone2/subzone2: n2/c2*2"
+	             " n2/c2*1- | P2 region2/zone3/subzone3: n3/c3*2");
 	view_unref(own_before);
 	view_unref(own);
 	view_unref(near);

@@ -91,8 +91,8 @@ struct mesh_port {
 };
 
 /* Endpoints of one route in one network that do not answer, though they are ready there: that
- * network's own gateways say so. Other networks count them as not ready; the network itself decides
- * by what its gateways see. */
+ * network's own gateways say so. Other networks count them as not ready, unless nothing else
+ * of the route is ready; the network itself decides by what its gateways see. */
 struct mesh_outage {
 	const char *network;
 	const char *sni; /* folded; routes of other ports and subsets are routes of their own */
