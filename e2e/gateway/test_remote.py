@@ -7,7 +7,9 @@
 
 import collections
 import json
+import shutil
 import socket
+import tempfile
 import time
 
 import pytest
@@ -50,6 +52,8 @@ class Scene:
             self.serve(name)
         self.gateway = None
         self.lab = lab
+        # a short name: the kernel takes 107 characters
+        self.socket = f"{tempfile.mkdtemp(prefix='fedway-')}/admin.sock"
 
     def start(self):
         self.gateway = FedwayGateway(self.host, **self.config())
@@ -67,7 +71,7 @@ class Scene:
                          for name, addresses in self.networks.items()],
             "listeners": [{"name": "egress", "mode": "egress", "address": GATEWAY, "port": EGRESS,
                            "allow": [f"{CLIENT}/32"]}],
-            "admin": {"path": str(self.host.directory / "admin.sock")},
+            "admin": {"path": self.socket},
         }
 
     def serve(self, name):
@@ -109,11 +113,12 @@ class Scene:
     def admin(self, path):
         path = f"http://gateway{path}"
         return self.host.run("curl", "--silent", "--show-error", "--fail", "--unix-socket",
-                             str(self.host.directory / "admin.sock"), path).stdout
+                             self.socket, path).stdout
 
     def close(self):
         for far in self.far.values():
             far.close()
+        shutil.rmtree(self.socket.rpartition("/")[0], ignore_errors=True)
         if self.server:
             self.server.close()
 
