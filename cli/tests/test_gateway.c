@@ -4,11 +4,11 @@
 
 static const char events[] =
 	"- {time: '2026-11-25T04:05:06.789Z', event: routed, door: ingress, client: "
-        "'192.0.2.9:51844',"
+	"'192.0.2.9:51844',"
 	" sni: web.shop, upstream: '10.1.0.7:80', cluster: c2, locality: r/z, priority: 1,"
 	" why: relay+retried, attempts: 2}\n"
 	"- {time: '2026-11-25T04:05:06.790Z', event: failed, door: egress, client: "
-        "'192.0.2.9:51845',"
+	"'192.0.2.9:51845',"
 	" sni: web.shop, upstream: '10.1.0.8:80', cluster: '', locality: '', priority: 0,"
 	" why: first, attempts: 1, message: the connect was refused}\n"
 	"- {time: '2026-11-25T04:05:06.791Z', event: refused, door: ingress,"
