@@ -57,11 +57,16 @@ def test_bytes_count_while_a_connection_runs(gateway, upstream):
     one = gateway(routes=routes(upstream().endpoint(cluster="c1")))
     with contextlib.ExitStack() as stack:
         connection = keep(stack, one)
-        before = one.total("istio_tcp_sent_bytes_total", destination_cluster="c1")
+        # bytes are counted when they are sent, so the client may have them a moment earlier
+        sent = len(b"up\n")
+        wait_for(lambda: one.total("istio_tcp_sent_bytes_total", destination_cluster="c1") == sent,
+                 "the answer's bytes")
         connection.sendall(b"x" * 1000)
         read_exactly(connection, 1000)
-        assert one.total("istio_tcp_sent_bytes_total", destination_cluster="c1") == before + 1000
-        assert one.total("istio_tcp_received_bytes_total") == len(hello.openssl()) + 1000
+        wait_for(lambda: one.total("istio_tcp_sent_bytes_total",
+                                   destination_cluster="c1") == sent + 1000, "the bytes sent")
+        wait_for(lambda: one.total("istio_tcp_received_bytes_total")
+                 == len(hello.openssl()) + 1000, "the bytes received")
         assert one.total("istio_tcp_connections_closed_total") == 0
 
 
