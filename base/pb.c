@@ -127,6 +127,45 @@ double pb_double(const struct pb_field *field)
 	return value;
 }
 
+struct str pb_find(struct str message, uint32_t number)
+{
+	struct str found = STR_NULL;
+	struct pb_reader reader;
+	struct pb_field field;
+
+	pb_reader_init(&reader, message);
+	while (pb_next(&reader, &field)) {
+		if (field.number == number && field.wire == PB_BYTES)
+			found = field.bytes;
+	}
+	return reader.bad != NULL ? STR_NULL : found;
+}
+
+uint64_t pb_find_value(struct str message, uint32_t number, uint64_t dflt)
+{
+	uint64_t found = dflt;
+	struct pb_reader reader;
+	struct pb_field field;
+
+	pb_reader_init(&reader, message);
+	while (pb_next(&reader, &field)) {
+		if (field.number == number && field.wire != PB_BYTES)
+			found = field.value;
+	}
+	return reader.bad != NULL ? dflt : found;
+}
+
+bool pb_check(struct str message, const char *what, struct err *err)
+{
+	struct pb_reader reader;
+	struct pb_field field;
+
+	pb_reader_init(&reader, message);
+	while (pb_next(&reader, &field))
+		continue;
+	return reader.bad == NULL || err_set(err, ERR_BAD_REQUEST, "%s is malformed", what);
+}
+
 /* --- writing ---------------------------------------------------------------------------------- */
 
 static size_t format_varint(uint8_t bytes[VARINT_MAX], uint64_t value)

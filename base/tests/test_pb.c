@@ -70,6 +70,51 @@ static void refuses_malformed_messages(void **state)
 	}
 }
 
+static void finds_the_last_field_of_a_number(void **state)
+{
+	struct str message = STR_LIT("\x0a\x01x\x08\x05\x0a\x02yz\x08\x96\x01\x12\x00");
+	struct str cut = str_make(message.ptr, message.len - 1);
+	struct err err;
+
+	(void)state;
+	assert_true(str_is(pb_find(message, 1), "yz"));
+	assert_true(pb_find_value(message, 1, 0) == 150);
+	assert_true(pb_find(message, 2).ptr != NULL); /* there, and empty */
+	assert_int_equal(pb_find(message, 2).len, 0);
+	assert_null(pb_find(message, 3).ptr);
+	assert_true(pb_find_value(message, 2, 7) == 7); /* of another wire type */
+	assert_true(pb_check(message, "it", &err));
+
+	assert_null(pb_find(cut, 1).ptr);
+	assert_true(pb_find_value(cut, 1, 7) == 7);
+	assert_false(pb_check(cut, "it", &err));
+	assert_int_equal(err.code, ERR_BAD_REQUEST);
+	assert_string_equal(err.msg, "it is malformed");
+	assert_null(pb_find(STR_NULL, 1).ptr);
+	assert_true(pb_check(STR_NULL, "it", &err));
+}
+
+static void numbers_and_lengths_have_bounds(void **state)
+{
+	static const struct str bad[] = {
+		STR_LIT("\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01"), /* a tag of 11 bytes */
+		STR_LIT("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02"), /* over 64 bits */
+		STR_LIT("\x00\x00"),                                     /* field 0 */
+		STR_LIT("\x0b\x0c"),                                     /* a group */
+		STR_LIT("\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), /* a length of 2^64-1 */
+		STR_LIT("\x0d\x01\x02\x03"),                             /* half a fixed32 */
+	};
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(bad); i++) {
+		if (pb_check(bad[i], "it", &err))
+			fail_msg("case %zu is taken", i);
+	}
+	assert_true(pb_check(STR_LIT("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), "it", &err));
+	assert_true(pb_find_value(STR_LIT("\x08\x01\x08\x96\x01"), 1, 0) == 150);
+}
+
 static void struct_and_json_are_the_same(void **state)
 {
 	static const char text[] =
@@ -180,6 +225,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_back_what_it_wrote),
 		cmocka_unit_test(refuses_malformed_messages),
+		cmocka_unit_test(finds_the_last_field_of_a_number),
+		cmocka_unit_test(numbers_and_lengths_have_bounds),
 		cmocka_unit_test(struct_and_json_are_the_same),
 		cmocka_unit_test(limits_depth_and_number_of_values),
 		cmocka_unit_test(refuses_bad_structs),

@@ -13,8 +13,8 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/pb.h"
 #include "uplink/istiod.h"
-#include "uplink/istiod_wire.h"
 #include "uplink/mesh_copy.h"
 #include "xds/cluster.h"
 #include "xds/message.h"
@@ -189,7 +189,7 @@ static void replay(struct scene *scene, const char *name)
 	while (next_message(&rest, &who, &message)) {
 		if (who == 'S')
 			feed(scene, message);
-		else if (ew_wire_find(message, 1).ptr != NULL) /* the node: a stream begins */
+		else if (pb_find(message, 1).ptr != NULL) /* the node: a stream begins */
 			start(scene);
 	}
 }

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/pb.h"
 #include "uplink/istiod_priv.h"
-#include "uplink/istiod_wire.h"
 #include "xds/assignment.h"
 
 enum {
@@ -96,9 +96,9 @@ static bool take_cluster(struct ew_istiod *istiod, struct str name, struct str b
 	if (!str_starts_with(name, STR_LIT(EW_ISTIOD_PREFIX)) ||
 	    is_held(&istiod->clusters, name, bytes))
 		return true;
-	if (!ew_wire_check(bytes, "the cluster", err))
+	if (!pb_check(bytes, "the cluster", err))
 		return false;
-	if (ew_wire_find_value(bytes, CLUSTER_TYPE, 0) != CLUSTER_TYPE_EDS) {
+	if (pb_find_value(bytes, CLUSTER_TYPE, 0) != CLUSTER_TYPE_EDS) {
 		/* host names behind a ServiceEntry: no fault of the istiod's */
 		remove_cluster(istiod, name);
 		map_set(&istiod->unresolved, name, present);
@@ -217,17 +217,17 @@ static void forget(struct ew_istiod *istiod, enum istiod_kind kind, struct str n
 static bool read_resource(enum istiod_kind kind, struct str resource, struct str *ret_bytes,
                           struct err *err)
 {
-	struct str any = ew_wire_find(resource, RESOURCE_ANY);
-	if (!str_is(ew_wire_find(any, ANY_TYPE), xds_type_url(istiod_types[kind])))
+	struct str any = pb_find(resource, RESOURCE_ANY);
+	if (!str_is(pb_find(any, ANY_TYPE), xds_type_url(istiod_types[kind])))
 		return err_set(err, ERR_INVALID, "it is of another type than the response");
-	*ret_bytes = ew_wire_find(any, ANY_VALUE);
+	*ret_bytes = pb_find(any, ANY_VALUE);
 	return true;
 }
 
 static void take_resource(struct ew_istiod *istiod, enum istiod_kind kind, struct str resource,
                           struct buf *nack)
 {
-	struct str name = ew_wire_find(resource, RESOURCE_NAME);
+	struct str name = pb_find(resource, RESOURCE_NAME);
 	struct str bytes;
 	struct err err;
 	bool named = name.len > 0 && name.len <= XDS_NAME_MAX;
@@ -249,10 +249,11 @@ static void take_resource(struct ew_istiod *istiod, enum istiod_kind kind, struc
 static void take_all(struct ew_istiod *istiod, enum istiod_kind kind, struct str response,
                      struct buf *nack)
 {
-	struct ew_wire wire = ew_wire_open(response);
-	struct ew_wire_field field;
-	while (ew_wire_next(&wire, &field)) {
-		if (!field.is_bytes)
+	struct pb_reader reader;
+	struct pb_field field;
+	pb_reader_init(&reader, response);
+	while (pb_next(&reader, &field)) {
+		if (field.wire != PB_BYTES)
 			continue;
 		if (field.number == RESPONSE_RESOURCES)
 			take_resource(istiod, kind, field.bytes, nack);
@@ -298,10 +299,10 @@ bool ew_istiod_feed(struct ew_istiod *istiod, struct str response, struct err *e
 {
 	struct buf nack CLEANUP(buf_fini) = {0};
 	enum istiod_kind kind;
-	if (!ew_wire_check(response, "the response", err))
+	if (!pb_check(response, "the response", err))
 		return false;
-	struct str url = ew_wire_find(response, RESPONSE_TYPE);
-	struct str nonce = ew_wire_find(response, RESPONSE_NONCE);
+	struct str url = pb_find(response, RESPONSE_TYPE);
+	struct str nonce = pb_find(response, RESPONSE_NONCE);
 	if (!find_kind(url, &kind))
 		return err_set(err, ERR_PROTOCOL,
 		               "a response of type '%.*s', which was not asked for",
@@ -311,7 +312,7 @@ bool ew_istiod_feed(struct ew_istiod *istiod, struct str response, struct err *e
 		               nonce.len);
 	buf_init(&nack, NACK_MAX);
 	take_all(istiod, kind, response, &nack);
-	set_version(istiod, ew_wire_find(response, RESPONSE_VERSION));
+	set_version(istiod, pb_find(response, RESPONSE_VERSION));
 	istiod->answered[kind] = true;
 	istiod->complete = istiod->complete || has_all(istiod);
 	return istiod_answer(istiod, kind, nonce, nack.len > 0 ? buf_text(&nack) : NULL, err);

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
+#include "base/pb.h"
 #include "eastwest/names.h"
-#include "uplink/istiod_wire.h"
 
 /* Field numbers of envoy.config.listener.v3 and what it holds. */
 enum {
@@ -64,25 +64,26 @@ static bool is_judge(struct str type)
 
 static void read_filter(struct str filter, struct chain *chain)
 {
-	struct str any = ew_wire_find(filter, FILTER_CONFIG);
-	struct str type = ew_wire_find(any, ANY_TYPE);
+	struct str any = pb_find(filter, FILTER_CONFIG);
+	struct str type = pb_find(any, ANY_TYPE);
 	if (is_judge(type))
 		chain->is_judged = true;
 	if (!str_is(type, TCP_PROXY))
 		return;
-	struct str proxy = ew_wire_find(any, ANY_VALUE);
+	struct str proxy = pb_find(any, ANY_VALUE);
 	chain->n_proxies++;
-	chain->tunnels |= ew_wire_find(proxy, PROXY_TUNNEL).ptr != NULL;
-	chain->cluster = ew_wire_find(proxy, PROXY_CLUSTER);
+	chain->tunnels |= pb_find(proxy, PROXY_TUNNEL).ptr != NULL;
+	chain->cluster = pb_find(proxy, PROXY_CLUSTER);
 }
 
 static bool read_chain(struct str bytes, struct chain *ret_chain)
 {
-	struct ew_wire wire = ew_wire_open(bytes);
-	struct ew_wire_field field;
+	struct pb_reader fields;
+	struct pb_field field;
 	struct chain chain = {0};
-	while (ew_wire_next(&wire, &field)) {
-		if (!field.is_bytes)
+	pb_reader_init(&fields, bytes);
+	while (pb_next(&fields, &field)) {
+		if (field.wire != PB_BYTES)
 			continue;
 		if (field.number == CHAIN_MATCH)
 			chain.match = field.bytes;
@@ -92,20 +93,21 @@ static bool read_chain(struct str bytes, struct chain *ret_chain)
 			chain.ends_tls = true;
 	}
 	*ret_chain = chain;
-	return !wire.bad;
+	return fields.bad == NULL;
 }
 
 /* Every criterion but these narrows the chain in a way that we do not follow. */
 static bool is_by_name_alone(struct str match)
 {
-	struct ew_wire wire = ew_wire_open(match);
-	struct ew_wire_field field;
-	while (ew_wire_next(&wire, &field)) {
+	struct pb_reader fields;
+	struct pb_field field;
+	pb_reader_init(&fields, match);
+	while (pb_next(&fields, &field)) {
 		if (field.number != MATCH_NAMES && field.number != MATCH_ALPN &&
 		    field.number != MATCH_TRANSPORT)
 			return false;
 	}
-	return !wire.bad;
+	return fields.bad == NULL;
 }
 
 /* NULL: the chain exposes name. */
@@ -153,10 +155,11 @@ static bool add_chain(struct reader *reader, struct str bytes, struct err *err)
 	struct chain chain;
 	if (!read_chain(bytes, &chain))
 		return err_set(err, ERR_BAD_REQUEST, "a filter chain is malformed");
-	struct ew_wire wire = ew_wire_open(chain.match);
-	struct ew_wire_field field;
-	while (ew_wire_next(&wire, &field)) {
-		if (field.number != MATCH_NAMES || !field.is_bytes || !is_name(field.bytes))
+	struct pb_reader fields;
+	struct pb_field field;
+	pb_reader_init(&fields, chain.match);
+	while (pb_next(&fields, &field)) {
+		if (field.number != MATCH_NAMES || field.wire != PB_BYTES || !is_name(field.bytes))
 			continue;
 		const char *why = judge(&chain, field.bytes);
 		if (why != NULL)
@@ -164,15 +167,17 @@ static bool add_chain(struct reader *reader, struct str bytes, struct err *err)
 		else if (!open_name(reader, field.bytes, err))
 			return false;
 	}
-	return !wire.bad || err_set(err, ERR_BAD_REQUEST, "a filter chain's match is malformed");
+	return fields.bad == NULL ||
+	       err_set(err, ERR_BAD_REQUEST, "a filter chain's match is malformed");
 }
 
 static bool add_chains(struct reader *reader, struct str bytes, struct err *err)
 {
-	struct ew_wire wire = ew_wire_open(bytes);
-	struct ew_wire_field field;
-	while (ew_wire_next(&wire, &field)) {
-		if (field.number == LISTENER_CHAINS && field.is_bytes &&
+	struct pb_reader fields;
+	struct pb_field field;
+	pb_reader_init(&fields, bytes);
+	while (pb_next(&fields, &field)) {
+		if (field.number == LISTENER_CHAINS && field.wire == PB_BYTES &&
 		    !add_chain(reader, field.bytes, err))
 			return false;
 	}
@@ -184,14 +189,14 @@ bool ew_istiod_listener_read(struct str bytes, uint16_t port, struct ew_exposed 
 {
 	struct reader reader = {0};
 	*ret_exposed = reader.exposed;
-	if (!ew_wire_check(bytes, "the listener", err))
+	if (!pb_check(bytes, "the listener", err))
 		return false;
-	struct str socket = ew_wire_find(ew_wire_find(bytes, LISTENER_ADDRESS), ADDRESS_SOCKET);
-	if (ew_wire_find_value(socket, SOCKET_PORT, 0) != port) {
+	struct str socket = pb_find(pb_find(bytes, LISTENER_ADDRESS), ADDRESS_SOCKET);
+	if (pb_find_value(socket, SOCKET_PORT, 0) != port) {
 		ret_exposed->is_other_port = true;
 		return true;
 	}
-	if (ew_wire_find(bytes, LISTENER_MATCHER).ptr != NULL) {
+	if (pb_find(bytes, LISTENER_MATCHER).ptr != NULL) {
 		/* it takes the place of every chain's own match */
 		ret_exposed->n_left_out = 1;
 		ret_exposed->why = needs_more;

@@ -3,8 +3,8 @@
  * From an istiod's cluster or assignment to the resource that a fedwayd would have sent: what Envoy
  * alone needs is gone, and the same bytes serve burst and disk copy.
  */
+#include "base/pb.h"
 #include "uplink/istiod_priv.h"
-#include "uplink/istiod_wire.h"
 #include "xds/assignment.h"
 #include "xds/cluster.h"
 
@@ -19,15 +19,15 @@ enum {
 
 static uint32_t wrapped(struct str bytes, uint32_t number, uint32_t dflt)
 {
-	struct str wrapper = ew_wire_find(bytes, number);
-	return wrapper.ptr != NULL ? (uint32_t)ew_wire_find_value(wrapper, WRAPPED, 0) : dflt;
+	struct str wrapper = pb_find(bytes, number);
+	return wrapper.ptr != NULL ? (uint32_t)pb_find_value(wrapper, WRAPPED, 0) : dflt;
 }
 
 /* To a failed connect Envoy gives the code 503, which counts in both of a DestinationRule's
  * numbers: consecutive5xxErrors and consecutiveGatewayErrors. The lower one ejects. */
 static void read_gateway_errors(struct str cluster, struct xds_outlier *outlier)
 {
-	struct str detection = ew_wire_find(cluster, CLUSTER_OUTLIER);
+	struct str detection = pb_find(cluster, CLUSTER_OUTLIER);
 	uint32_t gateway = wrapped(detection, OUTLIER_GATEWAY, 0);
 	if (detection.ptr == NULL)
 		return;

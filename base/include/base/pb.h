@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/macros.h"
 #include "base/str.h"
 
 enum {
@@ -53,6 +54,16 @@ bool pb_next(struct pb_reader *reader, struct pb_field *ret_field);
 MUST_CHECK
 bool pb_reader_check(const struct pb_reader *reader, struct err *err);
 double pb_double(const struct pb_field *field);
+
+/* For messages of which a few fields are read where they lie: what nests below a field that is not
+ * named is passed over as bytes. The last field of the number that is PB_BYTES, as protobuf takes
+ * it (borrowed; {NULL, 0}: none, or the message is malformed). */
+struct str pb_find(struct str message, uint32_t number);
+/* The last that is a number; dflt: none, or the message is malformed. */
+uint64_t pb_find_value(struct str message, uint32_t number, uint64_t dflt);
+/* Is the message well-formed at this level? Else ERR_BAD_REQUEST, which names it by what. */
+MUST_CHECK
+bool pb_check(struct str message, const char *what, struct err *err);
 
 /* Writers append; a buf that is full fails sticky (buf_failed). Zero values are written too. */
 void pb_put_varint(struct buf *buf, uint32_t number, uint64_t value);
