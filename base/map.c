@@ -139,6 +139,13 @@ static void *remove_entry(struct map *map, struct map_entry *entry)
 	return value;
 }
 
+bool map_add(struct map *map, struct str key)
+{
+	static char present[] = "";
+
+	return map_set(map, key, present) == NULL;
+}
+
 void *map_remove(struct map *map, struct str key)
 {
 	struct map_entry *entry = find(map, key);

@@ -134,9 +134,8 @@ static void send_refusal_check(struct probe_service *service, struct agent *agen
 	if (of->direct)
 		return;
 	snprintf(key, sizeof(key), "%s %u", of->address, of->port);
-	if (map_find_text(asked, key) != NULL)
+	if (!map_add(asked, str_from(key)))
 		return;
-	map_set(asked, str_from(key), asked);
 	check.sni = PROBE_REFUSED_SNI;
 	check.must_refuse = true;
 	check.payload = 0;

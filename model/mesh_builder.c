@@ -31,7 +31,7 @@ struct mesh_builder {
 static void mark(struct mesh_builder *b, struct str key)
 {
 	if (!b->all_dirty)
-		map_set(&b->dirty, key, b);
+		map_add(&b->dirty, key);
 }
 
 static void on_snapshot_diff(struct str key, void *old_value, void *new_value, void *arg)

@@ -46,11 +46,10 @@ static struct xds_resource *make(enum xds_type type, const Envoy__Resource *msg,
 static void take_resource(struct xds_delta_client *client, enum xds_type type,
                           const Envoy__Resource *msg, struct map *seen, struct buf *nack)
 {
-	static char present[] = "";
 	struct err err;
 	struct str name = str_from(msg->name);
 	struct xds_resource *resource = make(type, msg, &err);
-	if (resource != NULL && map_set(seen, name, present) != NULL) {
+	if (resource != NULL && !map_add(seen, name)) {
 		err_set(&err, ERR_INVALID, "the name stands twice in one response");
 		xds_resource_unref(resource);
 		resource = NULL;

@@ -14,7 +14,6 @@
 #include "xds/network.h"
 
 /* Value of maps that are sets, and a version that is equal to no real one. */
-static char present[] = "";
 static char other_version[] = "";
 
 static void items_add(struct delta_items *items, struct delta_item item)
@@ -90,7 +89,7 @@ static void sync_entry(struct pass *pass, struct delta_sub *sub, const struct se
 	if (version == NULL)
 		add(pass, resource, false);
 	else if (entry->hold && strcmp(version, resource->version) != 0)
-		map_set(&sub->owed, resource->name, present);
+		map_add(&sub->owed, resource->name);
 	else if (strcmp(version, resource->version) != 0)
 		add(pass, resource, true);
 	free_version(version);
@@ -107,7 +106,7 @@ static void sync_missing(struct pass *pass, enum xds_type type, struct delta_sub
 		if (pass->server->set->complete)
 			remove_name(pass, type, name);
 		else
-			map_set(&sub->owed, name, present);
+			map_add(&sub->owed, name);
 	}
 }
 
@@ -159,7 +158,7 @@ static void sync_change(struct pass *pass, enum xds_type type, const struct set_
 	             map_find(&sub->owed, name) != NULL;
 	bool withheld = entry->removed ? !pass->server->set->complete : entry->hold;
 	if (holds && withheld) {
-		map_set(&sub->owed, name, present);
+		map_add(&sub->owed, name);
 		return;
 	}
 	map_remove(&sub->owed, name);
@@ -223,7 +222,7 @@ static void follow_clusters(struct pass *pass)
 	struct delta_items *assignments = &pass->adds[XDS_ASSIGNMENT];
 	struct map sent = MAP_EMPTY;
 	for (size_t i = 0; i < assignments->n; i++)
-		map_set(&sent, assignments->v[i].resource->name, present);
+		map_add(&sent, assignments->v[i].resource->name);
 	for (size_t i = 0; i < clusters->n; i++) {
 		struct str name = clusters->v[i].resource->name;
 		struct xds_resource *assignment =
@@ -371,7 +370,7 @@ static void undo_item(struct xds_delta_server *server, const struct delta_item *
 	else
 		free_version(map_remove(&sub->held, name));
 	if (map_find(&sub->names, name) != NULL)
-		map_set(&sub->asked, name, present);
+		map_add(&sub->asked, name);
 }
 
 void delta_plan_detach(struct xds_delta_server *server)

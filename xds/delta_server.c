@@ -19,8 +19,6 @@ enum {
 	ITEM_OVERHEAD = 32
 };
 
-static char present[] = "";
-
 struct xds_delta_server *xds_delta_server_create(void)
 {
 	struct xds_delta_server *server = xcalloc(1, sizeof(*server));
@@ -108,8 +106,8 @@ static bool subscribe(struct delta_sub *sub, const char *name, struct err *err)
 	if (map_len(&sub->names) >= XDS_SUBSCRIPTIONS_MAX)
 		return err_set(err, ERR_TOO_MANY, "more than %d names of one type are subscribed",
 		               XDS_SUBSCRIPTIONS_MAX);
-	map_set(&sub->names, str_from(name), present);
-	map_set(&sub->asked, str_from(name), present);
+	map_add(&sub->names, str_from(name));
+	map_add(&sub->asked, str_from(name));
 	return true;
 }
 

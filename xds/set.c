@@ -163,12 +163,11 @@ void set_reader_pass(const struct xds_set *set, struct set_reader *reader, enum 
 
 static void revive(struct xds_set *set, struct set_entry *entry)
 {
-	static char present[] = "";
 	enum xds_type type = entry->resource->type;
 	list_for_each (it, &set->readers) {
 		struct set_reader *reader = LIST_ENTRY(it, struct set_reader, link);
 		if (entry->added_seq > 0 && set_reader_holds(reader, entry))
-			map_set(&reader->outlived[type], entry->resource->name, present);
+			map_add(&reader->outlived[type], entry->resource->name);
 	}
 	entry->removed = false;
 	entry->added_seq = set->seq + 1;

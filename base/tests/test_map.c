@@ -26,6 +26,21 @@ static void finds_what_was_set(void **state)
 	map_fini(&map, NULL);
 }
 
+static void is_a_set_of_keys(void **state)
+{
+	struct map set = MAP_EMPTY;
+
+	(void)state;
+	assert_true(map_add(&set, STR_LIT("a")));
+	assert_false(map_add(&set, STR_LIT("a")));
+	assert_true(map_add(&set, STR_LIT("b")));
+	assert_non_null(map_find_text(&set, "a"));
+	assert_non_null(map_remove(&set, STR_LIT("a")));
+	assert_true(map_add(&set, STR_LIT("a")));
+	assert_int_equal(map_len(&set), 2);
+	map_fini(&set, NULL);
+}
+
 static void takes_any_bytes_as_key(void **state)
 {
 	struct map map = MAP_EMPTY;
@@ -86,6 +101,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_what_was_set),
+		cmocka_unit_test(is_a_set_of_keys),
 		cmocka_unit_test(takes_any_bytes_as_key),
 		cmocka_unit_test(keeps_the_order_of_insertion_through_growth),
 		cmocka_unit_test(lets_the_loop_remove_the_current_entry),

@@ -269,7 +269,6 @@ static void feed_snapshot(struct scene *scene)
 /* A name is a C string here, as it is for everybody behind protobuf-c. */
 static void feed_named(struct scene *scene, const struct step *step)
 {
-	static char present[] = "";
 	char *name CLEANUP(free_ptr) = str_dup(step->name);
 	struct map *held = &scene->held[step->type];
 	if (name[0] == '\0')
@@ -278,7 +277,7 @@ static void feed_named(struct scene *scene, const struct step *step)
 		map_remove(held, str_from(name));
 		feed_removed(scene, step->type, name);
 	} else {
-		map_set(held, str_from(name), present);
+		map_add(held, str_from(name));
 		feed_resource(scene, step->type, name, step->bytes);
 	}
 }

@@ -104,7 +104,7 @@ static bool check_sni(const struct ew_config_at *at, struct str sni, struct map 
 		    (sni.ptr[i] >= 'A' && sni.ptr[i] <= 'Z'))
 			return ew_config_fail(at, "sni", "must be lower case, without spaces");
 	}
-	if (map_set(seen, sni, seen) != NULL)
+	if (!map_add(seen, sni))
 		return ew_config_fail(at, "sni", "another route has this name");
 	return true;
 }

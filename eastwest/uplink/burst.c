@@ -239,7 +239,6 @@ static void fill_whole(struct ew_burst *burst, const struct xds_delta_client *cl
 
 static void fill_changes(struct ew_burst *burst, const struct xds_delta_client *client)
 {
-	static char present[] = "";
 	size_t n;
 	const struct xds_change *changes = xds_delta_client_changes(client, &n);
 	struct map seen = MAP_EMPTY;
@@ -252,7 +251,7 @@ static void fill_changes(struct ew_burst *burst, const struct xds_delta_client *
 		else if (change->type == XDS_PEERS)
 			set_peers(burst, change->resource);
 		else if ((change->type == XDS_CLUSTER || change->type == XDS_ASSIGNMENT) &&
-		         map_set(&seen, change->name, present) == NULL)
+		         map_add(&seen, change->name))
 			add_route(burst, client, change->name);
 	}
 	map_fini(&seen, NULL);

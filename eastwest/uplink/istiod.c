@@ -21,8 +21,6 @@ const enum xds_type istiod_types[N_ISTIOD_KINDS] = {
 	[ISTIOD_LISTENERS] = XDS_LISTENER,
 };
 
-static char present[] = "";
-
 /* What protobuf-c packs is only read. */
 static char *text(const char *from)
 {
@@ -91,13 +89,13 @@ void ew_istiod_destroy(struct ew_istiod *istiod)
 void istiod_want(struct ew_istiod *istiod, struct str name)
 {
 	map_remove(&istiod->unsubscribe, name);
-	map_set(&istiod->subscribe, name, present);
+	map_add(&istiod->subscribe, name);
 }
 
 void istiod_unwant(struct ew_istiod *istiod, struct str name)
 {
 	if (map_remove(&istiod->subscribe, name) == NULL)
-		map_set(&istiod->unsubscribe, name, present);
+		map_add(&istiod->unsubscribe, name);
 }
 
 void ew_istiod_start(struct ew_istiod *istiod)
@@ -108,7 +106,7 @@ void ew_istiod_start(struct ew_istiod *istiod)
 	for (size_t i = 0; i < N_ISTIOD_KINDS; i++)
 		istiod->asked[i] = false;
 	map_for_each (it, &istiod->clusters)
-		map_set(&istiod->subscribe, map_key(it), present);
+		map_add(&istiod->subscribe, map_key(it));
 	istiod->started = true;
 }
 

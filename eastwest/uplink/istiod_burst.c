@@ -9,11 +9,9 @@
 #include "uplink/istiod_priv.h"
 #include "xds/network.h"
 
-static char present[] = "";
-
 void istiod_touch(struct ew_istiod *istiod, struct str name)
 {
-	map_set(&istiod->changed, name, present);
+	map_add(&istiod->changed, name);
 }
 
 static bool is_exposed(const struct ew_istiod *istiod, struct str name)
@@ -55,7 +53,7 @@ static bool is_news(struct ew_istiod *istiod, struct str name)
 	bool before = map_find(&istiod->routed, name) != NULL;
 	bool now = is_routable(istiod, name);
 	if (now)
-		map_set(&istiod->routed, name, present);
+		map_add(&istiod->routed, name);
 	else
 		map_remove(&istiod->routed, name);
 	return before || now;

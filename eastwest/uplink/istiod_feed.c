@@ -31,8 +31,6 @@ enum {
 	NONCE_LEN_MAX = 1024
 };
 
-static char present[] = "";
-
 /* --- what is held ----------------------------------------------------------------------------- */
 
 static void digest_of(struct str bytes, unsigned char digest[SHA256_DIGEST_LENGTH])
@@ -101,7 +99,7 @@ static bool take_cluster(struct ew_istiod *istiod, struct str name, struct str b
 	if (pb_find_value(bytes, CLUSTER_TYPE, 0) != CLUSTER_TYPE_EDS) {
 		/* host names behind a ServiceEntry: no fault of the istiod's */
 		remove_cluster(istiod, name);
-		map_set(&istiod->unresolved, name, present);
+		map_add(&istiod->unresolved, name);
 		return true;
 	}
 	bool is_new = map_find(&istiod->clusters, name) == NULL;

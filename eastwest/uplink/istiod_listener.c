@@ -131,12 +131,9 @@ struct reader {
 	size_t n;
 };
 
-static char present[] = "";
-
 static bool open_name(struct reader *reader, struct str name, struct err *err)
 {
-	if (map_find(&reader->closed, name) != NULL ||
-	    map_set(&reader->exposed.names, name, present) != NULL)
+	if (map_find(&reader->closed, name) != NULL || !map_add(&reader->exposed.names, name))
 		return true;
 	return ++reader->n <= EW_EXPOSED_MAX ||
 	       err_set(err, ERR_TOO_LARGE, "more than %d names are exposed", EW_EXPOSED_MAX);
@@ -144,7 +141,7 @@ static bool open_name(struct reader *reader, struct str name, struct err *err)
 
 static void close_name(struct reader *reader, struct str name, const char *why)
 {
-	map_set(&reader->closed, name, present);
+	map_add(&reader->closed, name);
 	map_remove(&reader->exposed.names, name);
 	reader->exposed.n_left_out++;
 	reader->exposed.why = why;

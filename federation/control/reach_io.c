@@ -31,7 +31,7 @@ static void attempt_end(struct attempt *attempt, bool reached)
 	struct control *control = attempt->control;
 	bool before = map_find_text(&control->world.reached, attempt->key) != NULL;
 	if (reached)
-		map_set(&control->world.reached, str_from(attempt->key), control);
+		map_add(&control->world.reached, str_from(attempt->key));
 	else
 		map_remove(&control->world.reached, str_from(attempt->key));
 	if (before != reached)

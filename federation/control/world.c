@@ -304,7 +304,7 @@ static bool reached(const char *address, uint16_t port, void *arg)
 void world_set_in_effect(struct world *world, const char *group, bool in_effect)
 {
 	if (in_effect)
-		map_set(&world->in_effect, str_from(group), world);
+		map_add(&world->in_effect, str_from(group));
 	else
 		map_remove(&world->in_effect, str_from(group));
 }

@@ -23,6 +23,9 @@ void *map_find(const struct map *map, struct str key);
 void *map_find_text(const struct map *map, const char *key);
 /* Sets the value; returns the one it replaced, or NULL. value must not be NULL. */
 void *map_set(struct map *map, struct str key, void *value);
+/* For a map of which only the keys count, a set. True: the key was not there. The value is a
+ * text that nobody owns, so such a map is freed without free_value. */
+bool map_add(struct map *map, struct str key);
 /* Returns the removed value, or NULL. */
 void *map_remove(struct map *map, struct str key);
 size_t map_len(const struct map *map);
