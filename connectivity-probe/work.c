@@ -15,20 +15,14 @@ enum {
 	NAME_MAX_ = 253 /* host names, SNI */
 };
 
-/* protobuf-c has no const in its texts, and only reads what is packed. */
-static char *text_of(const char *text)
-{
-	return (char *)(uintptr_t)text;
-}
-
 void probe_task_encode(const char *id, const struct probe_check *check, struct buf *out)
 {
 	Fedway__Probe__V1__Task task = FEDWAY__PROBE__V1__TASK__INIT;
-	task.id = text_of(id);
-	task.kind = text_of(check->direct ? KIND_DIRECT : KIND_GATEWAY);
-	task.sni = text_of(check->sni);
-	task.cluster = text_of(check->cluster);
-	task.address = text_of(check->address);
+	task.id = str_lend(id);
+	task.kind = str_lend(check->direct ? KIND_DIRECT : KIND_GATEWAY);
+	task.sni = str_lend(check->sni);
+	task.cluster = str_lend(check->cluster);
+	task.address = str_lend(check->address);
 	task.has_port = 1;
 	task.port = check->port;
 	task.has_payload = check->payload > 0;
@@ -129,19 +123,19 @@ void probe_result_encode(const char *id, const struct probe_result *result, stru
 		const struct probe_step *step = &result->steps[i];
 		fedway__probe__v1__stage__init(&stages[i]);
 		list[i] = &stages[i];
-		stages[i].name = text_of(probe_stage_name(step->stage));
+		stages[i].name = str_lend(probe_stage_name(step->stage));
 		stages[i].has_ok = stages[i].has_took_us = 1;
 		stages[i].ok = step->ok;
 		stages[i].took_us = step->took_us;
 		if (step->stage == result->evidence_of && result->evidence[0] != '\0')
-			stages[i].evidence = text_of(result->evidence);
+			stages[i].evidence = str_lend(result->evidence);
 	}
-	message.id = text_of(id);
+	message.id = str_lend(id);
 	message.n_stages = result->n_steps;
 	message.stages = list;
 	message.has_ok = 1;
 	message.ok = result->ok;
-	message.code = text_of(result->code);
+	message.code = str_lend(result->code);
 	xds_message_pack(&message.base, out);
 }
 

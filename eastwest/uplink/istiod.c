@@ -21,12 +21,6 @@ const enum xds_type istiod_types[N_ISTIOD_KINDS] = {
 	[ISTIOD_LISTENERS] = XDS_LISTENER,
 };
 
-/* What protobuf-c packs is only read. */
-static char *text(const char *from)
-{
-	return (char *)(uintptr_t)from;
-}
-
 /* --- life ------------------------------------------------------------------------------------- */
 
 struct ew_istiod *ew_istiod_create(struct str node, const char *cluster, uint16_t port)
@@ -134,13 +128,13 @@ static void pack_wildcard(struct ew_istiod *istiod, enum istiod_kind kind, struc
 {
 	const struct map *known = held(istiod, kind);
 	size_t n = map_len(known);
-	char *all[] = {text("*")};
+	char *all[] = {str_lend("*")};
 	Envoy__DeltaDiscoveryRequest msg = ENVOY__DELTA_DISCOVERY_REQUEST__INIT;
 	Envoy__DeltaDiscoveryRequest__VersionEntry *entries = xcalloc(n + 1, sizeof(*entries));
 	Envoy__DeltaDiscoveryRequest__VersionEntry **list =
 		xcalloc(n + 1, sizeof(Envoy__DeltaDiscoveryRequest__VersionEntry *));
 	size_t at = 0;
-	msg.type_url = text(xds_type_url(istiod_types[kind]));
+	msg.type_url = str_lend(xds_type_url(istiod_types[kind]));
 	msg.resource_names_subscribe = all;
 	msg.n_resource_names_subscribe = 1;
 	if (kind == ISTIOD_CLUSTERS) { /* the first request of a stream */
@@ -150,8 +144,8 @@ static void pack_wildcard(struct ew_istiod *istiod, enum istiod_kind kind, struc
 	}
 	map_for_each (it, known) {
 		envoy__delta_discovery_request__version_entry__init(&entries[at]);
-		entries[at].key = text(map_key(it).ptr);
-		entries[at].value = text("");
+		entries[at].key = str_lend(map_key(it).ptr);
+		entries[at].value = str_lend("");
 		list[at] = &entries[at];
 		at++;
 	}
@@ -170,7 +164,7 @@ static void pack_names(struct map *names, bool subscribe, struct buf *out)
 	char **list = xcalloc(EW_ISTIOD_NAMES_A_REQUEST, sizeof(char *));
 	size_t n = 0;
 	Envoy__DeltaDiscoveryRequest msg = ENVOY__DELTA_DISCOVERY_REQUEST__INIT;
-	msg.type_url = text(xds_type_url(XDS_ASSIGNMENT));
+	msg.type_url = str_lend(xds_type_url(XDS_ASSIGNMENT));
 	map_for_each (it, names) {
 		if (n == EW_ISTIOD_NAMES_A_REQUEST)
 			break;
@@ -196,7 +190,7 @@ static void pack_answer(struct ew_istiod *istiod, struct buf *out)
 	detail.has_code = true;
 	detail.code = NACK_CODE;
 	detail.message = answer->nack;
-	msg.type_url = text(xds_type_url(istiod_types[answer->kind]));
+	msg.type_url = str_lend(xds_type_url(istiod_types[answer->kind]));
 	msg.response_nonce = answer->nonce;
 	msg.error_detail = answer->nack != NULL ? &detail : NULL;
 	xds_message_pack(&msg.base, out);

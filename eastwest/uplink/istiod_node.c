@@ -17,12 +17,6 @@ enum {
 	TEXT_MAX = 1024
 };
 
-/* What protobuf-c packs is only read. */
-static char *text(const char *from)
-{
-	return (char *)(uintptr_t)from;
-}
-
 /* --- Structs ---------------------------------------------------------------------------------- */
 
 struct pair {
@@ -36,7 +30,7 @@ static void put_value(struct buf *out, const char *key, Google__Value *value)
 	Google__StructField field = GOOGLE__STRUCT_FIELD__INIT;
 	Google__StructField *list[] = {&field};
 	Google__Struct one = GOOGLE__STRUCT__INIT;
-	field.key = text(key);
+	field.key = str_lend(key);
 	field.value = value;
 	one.fields = list;
 	one.n_fields = 1;
@@ -48,7 +42,7 @@ static void put_text(struct buf *out, struct pair pair)
 	Google__Value value = GOOGLE__VALUE__INIT;
 	if (pair.value == NULL || pair.value[0] == '\0')
 		return;
-	value.string_value = text(pair.value);
+	value.string_value = str_lend(pair.value);
 	put_value(out, pair.key, &value);
 }
 
