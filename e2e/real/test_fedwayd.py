@@ -162,7 +162,7 @@ def test_the_member_has_namespace_trust_and_accounts(scene):
         assert trust["data"]["roots.pem"] == (
             scene.fedwayd.data / "certs" / "roots.pem").read_text()
         assert trust["data"]["xdsAddress"] == scene.fedwayd.xds_address
-        accounts = [admin.get("v1", "ServiceAccount", "fedway-system", account)
+        accounts = [admin.wait("v1", "ServiceAccount", "fedway-system", account, bool)
                     for account in ("fedway-probe", f"fedway-gateway-gw-{name}")]
         probe = admin.get("v1", "Service", "fedway-system", "fedway-probe")
         for obj in (namespace, trust, probe, *accounts):
@@ -226,7 +226,7 @@ def test_nobody_gets_a_certificate_of_somebody_else(scene):
 def test_what_is_changed_by_hand_in_a_member_is_put_back(scene):
     scene.with_members("c1", "c2")
     admin = scene.members["c2"].admin
-    there = {kind: admin.get("v1", kind, "fedway-system", name) for kind, name in (
+    there = {kind: admin.wait("v1", kind, "fedway-system", name, bool) for kind, name in (
         ("ConfigMap", "fedway-trust"), ("Service", "fedway-probe"),
         ("ServiceAccount", "fedway-gateway-gw-c2"))}
     admin.delete(there["Service"])
@@ -381,6 +381,8 @@ def test_a_killed_fedwayd_comes_back_with_everything(scene):
     scene.with_members(*NAMES)
     before = stable(control)
     watched = control.get("MeshService", "helloworld", "sample")["metadata"]["resourceVersion"]
+    members = max((obj["metadata"]["resourceVersion"] for obj in control.admin.list(
+        "fedway.io/v1alpha1", "Cluster")), key=int)
     control.kill()
     # meanwhile the world goes on
     scene.members["c2"].admin.apply(*hello("c2", "10.201.0.12", more=["10.201.0.22"]))
@@ -397,6 +399,10 @@ def test_a_killed_fedwayd_comes_back_with_everything(scene):
                                       resourceVersion=watched):
         seen.append(counts(obj))
     assert seen and all(set(one) == {"c1", "c2", "c3"} and one["c1"] == (1, 1) for one in seen)
+    # nor did one that answered ever stop being a member
+    assert {phase(obj) for _, obj in control.admin.watch(
+        "fedway.io/v1alpha1", "Cluster", None, 2, resourceVersion=members)
+        if obj["metadata"]["name"] in NAMES} <= {"Ready"}
 
 
 def test_a_dead_api_server_leaves_its_counts_also_over_a_restart(scene):

@@ -86,11 +86,17 @@ static void leave_out(struct control *control, struct member *member)
 	control_publish_soon(control);
 }
 
+/* How long it still has to answer after a start; ≤ 0: it had its time. */
+static int64_t answer_left_ms(const struct control *control, const struct member *member)
+{
+	return member->added_ms + CONTROL_COPY_MS - loop_now_ms(control->loop);
+}
+
 /* Complete, or away for so long that its copy counts: nothing of it is held any longer. */
 static void judge_complete(struct control *control, struct member *member,
                            const struct discovery_status *seen)
 {
-	int64_t left_ms = member->added_ms + CONTROL_COPY_MS - loop_now_ms(control->loop);
+	int64_t left_ms = answer_left_ms(control, member);
 	if (member->complete)
 		return;
 	enum status_source source = status_source(member, seen, left_ms <= 0);
@@ -203,11 +209,24 @@ static void find_twin(struct control *control, struct member *member)
 	member->clash = twin != NULL ? xstrdup(twin) : NULL;
 }
 
+static void write_status(struct control *control, struct member *member, const json_t *obj,
+                         const struct discovery_status *seen)
+{
+	char serial[CERT_SERIAL_MAX];
+	struct status_certificate certificate = certificate_of(control, member, serial);
+	int64_t left_ms = answer_left_ms(control, member);
+	if (!status_is_known(member, seen, left_ms <= 0)) {
+		control_enqueue(control, KIND_CLUSTER, member->spec.name, left_ms);
+		return;
+	}
+	control_write_status(control, KIND_CLUSTER, obj,
+	                     status_cluster(obj, member, seen, &certificate, control_now(control)));
+}
+
 void control_reconcile_cluster(struct control *control, const char *key)
 {
 	struct err err;
 	struct discovery_status seen;
-	char serial[CERT_SERIAL_MAX];
 	const json_t *obj = control_object(control, KIND_CLUSTER, key);
 	if (obj == NULL) {
 		forget(control, key);
@@ -238,10 +257,7 @@ void control_reconcile_cluster(struct control *control, const char *key)
 		/* with its uid known: what is made there must not be another Cluster's */
 		control_member_install(control, member);
 	}
-	struct status_certificate certificate = certificate_of(control, member, serial);
-	control_write_status(control, KIND_CLUSTER, obj,
-	                     status_cluster(obj, member, known ? &seen : NULL, &certificate,
-	                                    control_now(control)));
+	write_status(control, member, obj, known ? &seen : NULL);
 }
 
 /* A Secret matters to the Clusters that name it. */

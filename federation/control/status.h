@@ -73,5 +73,8 @@ enum status_source {
 enum status_source status_source(const struct member *member, const struct discovery_status *seen,
                                  bool waited);
 const char *status_source_word(enum status_source source);
+/* False: it was a member before this start and its API server has neither answered all nor failed
+ * yet, so that its status stays as it is. waited: it had its time to answer. */
+bool status_is_known(const struct member *member, const struct discovery_status *seen, bool waited);
 /* The service's last status counts a member that is lost, so nobody knows what it is now. */
 bool status_service_is_lost(const json_t *obj, const struct world *world);

@@ -43,6 +43,29 @@ enum status_source status_source(const struct member *member, const struct disco
 	return waited ? SOURCE_COPY : SOURCE_NOT_YET;
 }
 
+static bool has_failed(const struct discovery_status *seen)
+{
+	if (seen->error[0] != '\0' || seen->copy_error[0] != '\0')
+		return true;
+	for (size_t i = 0; i < DISCOVERY_KINDS; i++) {
+		const char *error = seen->kinds[i].error;
+		if (error != NULL && error[0] != '\0')
+			return true;
+	}
+	return false;
+}
+
+bool status_is_known(const struct member *member, const struct discovery_status *seen, bool waited)
+{
+	bool was_member = member->spec.cluster_uid[0] != '\0';
+	bool has_news = member->spec.deleting || member->spec.paused || member->clash != NULL ||
+	                !member->has_kubeconfig || member->secret_err.msg[0] != '\0';
+	if (!was_member || has_news || waited || seen == NULL || has_failed(seen))
+		return true;
+	return seen->complete && member->setup != MEMBER_SETUP_NONE &&
+	       member->setup != MEMBER_SETUP_RUNNING;
+}
+
 const char *status_source_word(enum status_source source)
 {
 	static const char *const words[] = {"nothing yet", "lists", "copy", "nothing", "status"};

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/json.h"
+#include "base/macros.h"
 #include "kube/meta.h"
 
 static const struct status_now noon = {.wall_s = 1800000000, .mono_ms = 5000000};
@@ -227,6 +228,55 @@ static void what_stands_for_a_member_after_a_start(void **state)
 		member.spec.cluster_uid = uid;
 		if (status_source(&member, &seen, sources[i].waited) != sources[i].source)
 			fail_msg("%s", sources[i].what);
+	}
+}
+
+enum {
+	WAITED = 256,
+	FIRST = 512, /* it never was a member */
+	FAILED = 1024,
+	PAUSED = 2048,
+};
+
+static const struct {
+	const char *what;
+	unsigned facts;
+	enum member_setup setup;
+	bool known;
+} knowns[] = {
+	{"not heard yet", FINE & ~(REACHABLE | COMPLETE), MEMBER_SETUP_NONE, false},
+	{"lists under way", FINE & ~COMPLETE, MEMBER_SETUP_NONE, false},
+	{"what is made there not looked at yet", FINE, MEMBER_SETUP_NONE, false},
+	{"being looked at", FINE, MEMBER_SETUP_RUNNING, false},
+	{"all is there", FINE, MEMBER_SETUP_DONE, true},
+	{"refused there", FINE, MEMBER_SETUP_FAILED, true},
+	{"away", (FINE & ~(REACHABLE | COMPLETE)) | FAILED, MEMBER_SETUP_NONE, true},
+	{"silent for long", (FINE & ~(REACHABLE | COMPLETE)) | WAITED, MEMBER_SETUP_NONE, true},
+	{"a new one, lists under way", (FINE & ~COMPLETE) | FIRST, MEMBER_SETUP_NONE, true},
+	{"the same real cluster twice", (FINE & ~COMPLETE) | CLASH, MEMBER_SETUP_NONE, true},
+	{"leaving", (FINE & ~COMPLETE) | DELETING, MEMBER_SETUP_NONE, true},
+	{"paused", (FINE & ~COMPLETE) | PAUSED, MEMBER_SETUP_NONE, true},
+	{"a bad kubeconfig", (FINE & ~COMPLETE) | BAD_SECRET, MEMBER_SETUP_NONE, true},
+	{"its kubeconfig is gone", FINE & ~(COMPLETE | HAS_KUBECONFIG), MEMBER_SETUP_NONE, true},
+};
+
+/* A restart is not seen in the status of a member that answers. */
+static void a_status_stays_until_its_member_has_answered_or_failed(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_ELEMS(knowns); i++) {
+		struct member member;
+		struct discovery_status seen;
+		fill(&member, &seen, knowns[i].facts, knowns[i].setup);
+		static char none[] = "";
+		if ((knowns[i].facts & FIRST) != 0)
+			member.spec.cluster_uid = none;
+		member.spec.paused = (knowns[i].facts & PAUSED) != 0;
+		if ((knowns[i].facts & FAILED) != 0)
+			seen.error = "connection refused";
+		if (status_is_known(&member, &seen, (knowns[i].facts & WAITED) != 0) !=
+		    knowns[i].known)
+			fail_msg("%s", knowns[i].what);
 	}
 }
 
@@ -683,6 +733,7 @@ int main(void)
 		cmocka_unit_test(what_is_wrong_with_a_locality_setting_is_said),
 		cmocka_unit_test(what_nothing_honours_yet_is_said),
 		cmocka_unit_test(what_stands_for_a_member_after_a_start),
+		cmocka_unit_test(a_status_stays_until_its_member_has_answered_or_failed),
 		cmocka_unit_test(a_lost_member_keeps_what_its_status_said),
 		cmocka_unit_test(a_service_of_a_lost_member_is_known_by_its_status),
 		cmocka_unit_test(a_service_says_where_its_endpoints_do_not_answer),
