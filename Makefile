@@ -8,6 +8,7 @@
 #   make test        unit tests under ASan and UBSan
 #   make test-real   with real kube-apiserver, etcd, istiod, Envoy, kubectl (as root)
 #   make bench       side by side with haproxy, nginx, Envoy
+#   make fuzz        every fuzzer for a minute, or FUZZ_SECONDS
 #   make soak        an hour of calls, reloads and upgrades of a gateway
 #   make install     PREFIX=/usr/local, DESTDIR
 #   make format      clang-format-14 on every tracked C file
@@ -41,6 +42,10 @@ bench: build
 	@.ci/setup run test real
 	bench/run
 
+fuzz:
+	@.ci/setup build test
+	@.ci/fuzz
+
 soak: build
 	@.ci/setup run test real
 	@.ci/parts python
@@ -56,4 +61,4 @@ format:
 clean:
 	@find build -mindepth 1 -maxdepth 1 ! -name parts -exec rm -rf {} + 2>/dev/null || true
 
-.PHONY: all build demo test test-real bench soak install format clean
+.PHONY: all build demo test test-real bench fuzz soak install format clean
