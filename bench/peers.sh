@@ -9,7 +9,7 @@ NAME_TLS=outbound_.5443_._.helloworld.sample.svc.cluster.local
 NGINX_STREAM=/usr/lib/nginx/modules/ngx_stream_module.so
 
 declare -A PORT=([direct]=9000 [relay]=16000 [haproxy]=16010 [nginx]=16020 [envoy]=16030
-	[fedway]=16040 [logged]=16050 [sampled]=16060 [other]=16070)
+	[fedway]=16040 [logged]=16050 [sampled]=16060 [other]=16070 [many]=16080 [tuned]=16090)
 # The bare relay has one fixed upstream, so TLS needs another one of it.
 declare -A PORT_TLS=([direct]=9443 [relay]=16001)
 
@@ -27,13 +27,16 @@ find_peers() {
 	[ -z "$missing" ] || say "Not installed, so not compared:$missing"
 }
 
+# haproxy_conf PORT [LINE LINE]: with one more line for global and one for defaults
 haproxy_conf() {
 	cat <<-EOF
 	global
+	    ${2:-}
 	    nbthread 1
 	    maxconn 9800
 	    maxpipes 128
 	defaults
+	    ${3:-}
 	    mode tcp
 	    timeout connect 5s
 	    timeout client 300s
@@ -158,6 +161,11 @@ start_peer() {
 		haproxy_conf "$at" >"$TMP/haproxy.cfg"
 		spawn haproxy "$PROXY_CPU" haproxy -db -f "$TMP/haproxy.cfg"
 		;;
+	tuned) # for bulk: buffers and pipes of its own choice are 16 and 64 KiB, without splice
+		haproxy_conf "$at" $'tune.bufsize 65536\n    tune.pipesize 262144' "option splice-auto" \
+			>"$TMP/tuned.cfg"
+		spawn tuned "$PROXY_CPU" haproxy -db -f "$TMP/tuned.cfg"
+		;;
 	nginx)
 		nginx_conf "$at" >"$TMP/nginx.conf"
 		spawn nginx "$PROXY_CPU" nginx -c "$TMP/nginx.conf"
@@ -171,6 +179,7 @@ start_peer() {
 	logged) start_fedway logged "$FEDWAY_BIN" 0 "accessLog: {path: $TMP/access.log}" ;;
 	sampled) start_fedway sampled "$FEDWAY_BIN" 0 "accessLog: {path: $TMP/sample.log, sample: 0.01}" ;;
 	other) start_fedway other "$OTHER_BIN" 0 ;;
+	many) start_fedway many "$FEDWAY_BIN" 9998 ;;
 	esac
 	wait_port "$p" "$at"
 }

@@ -71,6 +71,15 @@ static void write_64(uint8_t *to, uint64_t v)
 		to[i] = (uint8_t)v;
 }
 
+static uint64_t read_64(const uint8_t *from)
+{
+	uint64_t v = 0;
+
+	for (int i = 0; i < 8; i++)
+		v = v << 8 | from[i];
+	return v;
+}
+
 size_t hello_build(uint8_t out[HELLO_MAX], const char *sni, struct command command)
 {
 	static const uint8_t ciphers[] = {0x13, 1, 0x13, 2, 0x13, 3, 0xc0, 0x2b, 0xc0, 0x2f};
@@ -80,6 +89,7 @@ size_t hello_build(uint8_t out[HELLO_MAX], const char *sni, struct command comma
 
 	id[4] = command.again;
 	write_64(id + 8, command.reply);
+	write_64(id + 16, command.take);
 	put(&w, "\x16\x03\x01\0\0\x01\0\0\0\x03\x03", 11);
 	put(&w, random, sizeof(random));
 	put(&w, "\x20", 1);
@@ -102,13 +112,11 @@ size_t hello_build(uint8_t out[HELLO_MAX], const char *sni, struct command comma
 bool hello_read(const uint8_t head[HELLO_HEAD], struct command *ret_command, size_t *ret_length)
 {
 	const uint8_t *id = head + HELLO_HEAD - HELLO_COMMAND;
-	uint64_t reply = 0;
 
 	if (head[43] != HELLO_COMMAND || memcmp(id, MAGIC, 4) != 0)
 		return false;
-	for (int i = 8; i < 16; i++)
-		reply = reply << 8 | id[i];
-	*ret_command = (struct command){.reply = reply, .again = id[4] != 0};
+	*ret_command = (struct command){
+		.take = read_64(id + 16), .reply = read_64(id + 8), .again = id[4] != 0};
 	*ret_length = 5 + ((size_t)head[3] << 8 | head[4]);
 	return true;
 }

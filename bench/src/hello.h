@@ -24,6 +24,7 @@
 
 /* What the upstream shall do once the hello is whole. */
 struct command {
+	uint64_t take;  /* bytes to take behind the hello before anything is sent */
 	uint64_t reply; /* bytes to send */
 	bool again;     /* then take HELLO_FLIGHT2 bytes and send HELLO_REPLY2 */
 };

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "load.h"
 
+#include "bulk.h"
+
 #include <errno.h>
 #include <openssl/err.h>
 #include <stdio.h>
@@ -70,12 +72,31 @@ static int step_hello(struct load *load, struct load_conn *c)
 	c->sent += (size_t)n;
 	if (c->sent < c->hello_len)
 		return 1;
-	want(load, c, false);
-	if (load->partial > 0)
+	if (load->partial > 0) {
+		want(load, c, false);
 		return 2;
+	}
+	c->to_send = load->command.take;
 	c->missing = load->command.reply;
-	c->state = LOAD_REPLY;
-	return 0;
+	c->state = LOAD_UP;
+	return 1;
+}
+
+static int step_up(struct load *load, struct load_conn *c)
+{
+	ssize_t n;
+
+	if (c->to_send == 0) {
+		want(load, c, false);
+		c->state = LOAD_REPLY;
+		return 0;
+	}
+	n = bulk_send(load->bulk_fd, c->fd, c->to_send);
+	if (n < 0)
+		return errno == EAGAIN ? 0 : -1;
+	c->to_send -= (uint64_t)n;
+	load->bytes += (uint64_t)n;
+	return 1;
 }
 
 static int step_tls(struct load *load, struct load_conn *c)
@@ -129,8 +150,8 @@ static int step_held(struct load *load, struct load_conn *c)
 static int conn_run(struct load *load, struct load_conn *c)
 {
 	static int (*const steps[])(struct load *, struct load_conn *) = {
-		[LOAD_HELLO] = step_hello,  [LOAD_TLS] = step_tls,   [LOAD_REPLY] = step_reply,
-		[LOAD_REPLY2] = step_reply, [LOAD_HELD] = step_held,
+		[LOAD_HELLO] = step_hello, [LOAD_TLS] = step_tls,      [LOAD_UP] = step_up,
+		[LOAD_REPLY] = step_reply, [LOAD_REPLY2] = step_reply, [LOAD_HELD] = step_held,
 	};
 	int more = 1;
 

@@ -15,6 +15,7 @@ enum load_state {
 	LOAD_FREE,
 	LOAD_HELLO, /* connecting, sending the hello */
 	LOAD_TLS,
+	LOAD_UP, /* sending what command.take says */
 	LOAD_REPLY,
 	LOAD_REPLY2,
 	LOAD_HELD, /* mode idle: answered, kept open */
@@ -24,6 +25,7 @@ struct load_conn {
 	int fd;
 	enum load_state state;
 	bool wants_out;
+	uint64_t to_send; /* behind the hello */
 	uint64_t missing; /* bytes of the reply */
 	size_t sent, hello_len;
 	uint8_t hello[HELLO_MAX];
@@ -33,7 +35,8 @@ struct load_conn {
 struct load {
 	struct addr to;
 	const char *sni;
-	struct command command; /* reply SIZE, again */
+	struct command command;
+	int bulk_fd; /* of bulk_open, when command.take */
 	bool tls;
 	size_t partial; /* send only so many bytes of the hello, take no reply; 0: all */
 	long total, at_once;

@@ -6,8 +6,10 @@
  *
  *   conn   connections: hello, reply, [second flight, reply,] close     cpu_us_per_conn
  *   down   few connections with a long reply                            cpu_s_per_gib
+ *   up     few connections that send much behind the hello              cpu_s_per_gib
  *   idle   connections that stay open                                   bytes_per_conn
  */
+#include "bulk.h"
 #include "load.h"
 #include "sample.h"
 
@@ -30,7 +32,7 @@ struct target {
 
 struct options {
 	const char *mode, *sni, *upstream_group;
-	long conns, at_once, reply, blocks, full, tls, partial, deadline, again;
+	long conns, at_once, take, reply, blocks, full, tls, partial, deadline, again;
 	struct target targets[TARGETS_MAX];
 	size_t n_targets;
 };
@@ -57,6 +59,7 @@ static void parse_options(struct options *o, int argc, char **argv)
 	} table[] = {
 		{"--conns", &o->conns, NULL},       /* connections a measurement */
 		{"--at-once", &o->at_once, NULL},   /* open at the same time */
+		{"--take", &o->take, NULL},         /* bytes that each sends behind its hello */
 		{"--reply", &o->reply, NULL},       /* bytes of the reply of each */
 		{"--blocks", &o->blocks, NULL},     /* each runs every target once */
 		{"--full", &o->full, NULL},         /* 1: four flights instead of two */
@@ -106,7 +109,7 @@ static void print_line(const struct options *o, const struct target *t, const st
 	const double gib = (double)load->bytes / (1 << 30);
 
 	printf(" peer=%s ok=%" PRIu64 " failed=%" PRIu64, t->name, load->ok, load->failed);
-	if (strcmp(o->mode, "down") == 0)
+	if (strcmp(o->mode, "conn") != 0)
 		printf(" cpu_s_per_gib=%.4f\n", gib > 0 ? cpu_us / 1e6 / gib : 0);
 	else
 		printf(" cpu_us_per_conn=%.3f\n", load->ok > 0 ? cpu_us / (double)load->ok : 0);
@@ -182,14 +185,17 @@ int main(int argc, char **argv)
 	struct load load;
 
 	if (argc < 2)
-		usage_error("usage", "bench-load conn|down|idle OPTIONS");
+		usage_error("usage", "bench-load conn|down|up|idle OPTIONS");
 	o.mode = argv[1];
 	parse_options(&o, argc, argv);
 	process_setup();
 	srandom((unsigned)now_ns());
 	load = (struct load){
 		.sni = o.sni,
-		.command = {.reply = (uint64_t)o.reply, .again = o.full != 0},
+		.command = {.take = (uint64_t)o.take,
+	                    .reply = (uint64_t)o.reply,
+	                    .again = o.full != 0},
+		.bulk_fd = bulk_open(),
 		.tls = o.tls != 0,
 		.partial = (size_t)o.partial,
 		.total = o.conns,
@@ -202,7 +208,8 @@ int main(int argc, char **argv)
 		usage_error("--partial", "must be less than a hello");
 	if (strcmp(o.mode, "idle") == 0)
 		run_idle(&o, &load);
-	else if (strcmp(o.mode, "conn") == 0 || strcmp(o.mode, "down") == 0)
+	else if (strcmp(o.mode, "conn") == 0 || strcmp(o.mode, "down") == 0 ||
+	         strcmp(o.mode, "up") == 0)
 		run_blocks(&o, &load);
 	else
 		usage_error("unknown mode", o.mode);

@@ -4,10 +4,10 @@
  *
  *   bench-upstream RAW-IP:PORT TLS-IP:PORT CERT KEY
  *
- * RAW obeys the command in the hello's session id (hello.h), in plain bytes; big replies come from
- * a memory file by sendfile, so they cost next to nothing here. TLS ends a real TLS 1.3 handshake
- * and waits for the client to leave. One thread, level-triggered.
+ * RAW obeys the command in the hello's session id (hello.h), in plain bytes; TLS ends a real
+ * TLS 1.3 handshake and waits for the client to leave. One thread, level-triggered.
  */
+#include "bulk.h"
 #include "hello.h"
 #include "tcp.h"
 
@@ -17,16 +17,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
-#include <sys/sendfile.h>
 #include <unistd.h>
-
-#define FILE_SIZE (4 << 20)
-#define SEND_MAX  (1 << 20)
 
 enum state {
 	STATE_HELLO,
 	STATE_TLS,
+	STATE_TAKE,
 	STATE_SEND,
 	STATE_FLIGHT2,
 	STATE_IDLE, /* until the client leaves */
@@ -37,6 +33,7 @@ struct conn {
 	enum state state;
 	bool wants_out;
 	struct command command;
+	uint64_t to_take;
 	uint64_t to_send;
 	size_t have; /* bytes of the hello, or of the second flight */
 	SSL *ssl;
@@ -48,9 +45,10 @@ struct listener {
 	bool tls;
 };
 
-static int poll_fd, file_fd;
+static int poll_fd, bulk_fd;
 static SSL_CTX *tls;
 static uint8_t buffer[65536];
+static uint8_t thrown[1 << 20]; /* never written */
 static struct listener listeners[2];
 
 static void want(struct conn *c, bool out)
@@ -86,13 +84,31 @@ static int step_hello(struct conn *c)
 	c->have += (size_t)n;
 	if (c->have < HELLO_HEAD)
 		return 1;
-	if (!hello_read(c->head, &c->command, &length) || c->have > length)
+	if (!hello_read(c->head, &c->command, &length) || c->have > length + c->command.take)
 		return -1;
 	if (c->have < length)
 		return 1;
+	c->to_take = c->command.take - (c->have - length);
 	c->have = 0;
 	c->to_send = c->command.reply;
-	c->state = STATE_SEND;
+	c->state = STATE_TAKE;
+	return 1;
+}
+
+/* Thrown away in the kernel, so that it costs nothing here. */
+static int step_take(struct conn *c)
+{
+	ssize_t n;
+
+	if (c->to_take == 0) {
+		c->state = STATE_SEND;
+		return 1;
+	}
+	n = tcp_recv(c->fd, thrown, c->to_take < sizeof(thrown) ? c->to_take : sizeof(thrown),
+	             MSG_TRUNC);
+	if (n <= 0)
+		return (int)n;
+	c->to_take -= (uint64_t)n;
 	return 1;
 }
 
@@ -119,9 +135,7 @@ static int step_send(struct conn *c)
 		return 1;
 	}
 	if (c->to_send >= sizeof(buffer)) {
-		off_t from = (off_t)(c->to_send * 7919 % (FILE_SIZE / 2)) & ~(off_t)4095;
-
-		n = sendfile(c->fd, file_fd, &from, c->to_send < SEND_MAX ? c->to_send : SEND_MAX);
+		n = bulk_send(bulk_fd, c->fd, c->to_send);
 	} else {
 		n = send(c->fd, buffer, c->to_send, MSG_NOSIGNAL);
 	}
@@ -158,7 +172,8 @@ static int step_idle(struct conn *c)
 static void conn_run(struct conn *c)
 {
 	static int (*const steps[])(struct conn *) = {
-		[STATE_HELLO] = step_hello,     [STATE_TLS] = step_tls,   [STATE_SEND] = step_send,
+		[STATE_HELLO] = step_hello,     [STATE_TLS] = step_tls,
+		[STATE_TAKE] = step_take,       [STATE_SEND] = step_send,
 		[STATE_FLIGHT2] = step_flight2, [STATE_IDLE] = step_idle,
 	};
 	int more = 1;
@@ -228,11 +243,7 @@ int main(int argc, char **argv)
 	listen_at(&listeners[0], argv[1]);
 	listen_at(&listeners[1], argv[2]);
 	memset(buffer, 0x5a, sizeof(buffer));
-	file_fd = memfd_create("bulk", MFD_CLOEXEC);
-	for (size_t n = 0; n < FILE_SIZE; n += sizeof(buffer)) {
-		if (write(file_fd, buffer, sizeof(buffer)) != (ssize_t)sizeof(buffer))
-			die("memory file");
-	}
+	bulk_fd = bulk_open();
 	for (;;) {
 		const int n = epoll_wait(poll_fd, events, 256, -1);
 
