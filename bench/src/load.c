@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "load.h"
 
-#include "bulk.h"
-
 #include <errno.h>
 #include <openssl/err.h>
 #include <stdio.h>
@@ -91,7 +89,8 @@ static int step_up(struct load *load, struct load_conn *c)
 		c->state = LOAD_REPLY;
 		return 0;
 	}
-	n = bulk_send(load->bulk_fd, c->fd, c->to_send);
+	n = send(c->fd, buffer, c->to_send < sizeof(buffer) ? c->to_send : sizeof(buffer),
+	         MSG_NOSIGNAL);
 	if (n < 0)
 		return errno == EAGAIN ? 0 : -1;
 	c->to_send -= (uint64_t)n;

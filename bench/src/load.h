@@ -36,7 +36,6 @@ struct load {
 	struct addr to;
 	const char *sni;
 	struct command command;
-	int bulk_fd; /* of bulk_open, when command.take */
 	bool tls;
 	size_t partial; /* send only so many bytes of the hello, take no reply; 0: all */
 	long total, at_once;

@@ -9,7 +9,6 @@
  *   up     few connections that send much behind the hello              cpu_s_per_gib
  *   idle   connections that stay open                                   bytes_per_conn
  */
-#include "bulk.h"
 #include "load.h"
 #include "sample.h"
 
@@ -195,7 +194,6 @@ int main(int argc, char **argv)
 		.command = {.take = (uint64_t)o.take,
 	                    .reply = (uint64_t)o.reply,
 	                    .again = o.full != 0},
-		.bulk_fd = bulk_open(),
 		.tls = o.tls != 0,
 		.partial = (size_t)o.partial,
 		.total = o.conns,

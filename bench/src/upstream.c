@@ -7,7 +7,6 @@
  * RAW obeys the command in the hello's session id (hello.h), in plain bytes; TLS ends a real
  * TLS 1.3 handshake and waits for the client to leave. One thread, level-triggered.
  */
-#include "bulk.h"
 #include "hello.h"
 #include "tcp.h"
 
@@ -45,10 +44,9 @@ struct listener {
 	bool tls;
 };
 
-static int poll_fd, bulk_fd;
+static int poll_fd;
 static SSL_CTX *tls;
-static uint8_t buffer[65536];
-static uint8_t thrown[1 << 20]; /* never written */
+static uint8_t buffer[1 << 20];
 static struct listener listeners[2];
 
 static void want(struct conn *c, bool out)
@@ -104,7 +102,7 @@ static int step_take(struct conn *c)
 		c->state = STATE_SEND;
 		return 1;
 	}
-	n = tcp_recv(c->fd, thrown, c->to_take < sizeof(thrown) ? c->to_take : sizeof(thrown),
+	n = tcp_recv(c->fd, buffer, c->to_take < sizeof(buffer) ? c->to_take : sizeof(buffer),
 	             MSG_TRUNC);
 	if (n <= 0)
 		return (int)n;
@@ -134,11 +132,9 @@ static int step_send(struct conn *c)
 		c->state = c->command.again ? STATE_FLIGHT2 : STATE_IDLE;
 		return 1;
 	}
-	if (c->to_send >= sizeof(buffer)) {
-		n = bulk_send(bulk_fd, c->fd, c->to_send);
-	} else {
-		n = send(c->fd, buffer, c->to_send, MSG_NOSIGNAL);
-	}
+	/* As TLS sends, from memory: not a file's pages, of which each would be a fragment. */
+	n = send(c->fd, buffer, c->to_send < sizeof(buffer) ? c->to_send : sizeof(buffer),
+	         MSG_NOSIGNAL);
 	if (n < 0 && errno == EAGAIN) {
 		want(c, true);
 		return 0;
@@ -243,7 +239,6 @@ int main(int argc, char **argv)
 	listen_at(&listeners[0], argv[1]);
 	listen_at(&listeners[1], argv[2]);
 	memset(buffer, 0x5a, sizeof(buffer));
-	bulk_fd = bulk_open();
 	for (;;) {
 		const int n = epoll_wait(poll_fd, events, 256, -1);
 
