@@ -19,9 +19,11 @@ enum {
 	EW_BUFFER_SIZE = 64 << 10, /* the worker's */
 	EW_COPY_MAX = 16 << 10,
 	EW_PIPE_SIZE = 256 << 10,
-	EW_PIPES_IDLE_MAX = 16,  /* kept open by a worker for the next flow */
-	EW_PIPES_MAX = 1024,     /* of a worker */
-	EW_PUMP_BUDGET = 2 << 20 /* bytes of one flow before others have their turn */
+	EW_PIPES_IDLE_MAX = 16, /* kept open by a worker for the next flow */
+	EW_PIPES_MAX = 1024,    /* of a worker */
+	/* Bytes of one flow before others have their turn, half a millisecond: with 2 MiB a GiB
+	 * costs 5 % more, with 8 MiB no less. */
+	EW_PUMP_BUDGET = 4 << 20
 };
 
 /*
