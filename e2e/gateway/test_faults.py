@@ -3,6 +3,7 @@
 the process itself. Somebody else's fault must cost nobody else anything."""
 
 import contextlib
+import json
 import os
 import pathlib
 import re
@@ -86,18 +87,26 @@ def test_a_silent_upstream_costs_only_its_own_callers(gateway, upstream):
 class Scene:
     """A gateway and two upstreams, each in a namespace of its own."""
 
-    def __init__(self, lab, upstream):
+    def __init__(self, lab, upstream, admin_path):
+        self.admin_path = admin_path
         self.client = lab.host("client", lab.wan, CLIENT_IP)
         self.web = lab.host("web", lab.wan, WEB_IP)
         self.second = lab.host("second", lab.wan, SECOND_IP)
         for host, address in ((self.web, WEB_IP), (self.second, SECOND_IP)):
             upstream(host.name, listener=http.listen(host, address, PORT))
         self.gateway = FedwayGateway(lab.host("gateway", lab.wan, GATEWAY_IP), network="n1",
-                                     routes=[
+                                     admin={"path": str(admin_path)}, routes=[
             route(end(WEB_IP), {**end(SECOND_IP), "priority": 1}),
             route(end(SECOND_IP), sni=OTHER)])
         lab.on_failure(self.gateway.dump)
         self.gateway.wait_ready()
+
+    def failures(self):
+        """What became of the attempts that came to nothing, as the flight recorder says."""
+        said = self.gateway.host.run(parts.ours("fedway"), "gateway", "trace", "--socket",
+                                     self.admin_path, "-o", "json").stdout
+        return [event["message"] for event in json.loads(said)["events"]
+                if event["event"] == "failed"]
 
     def begin(self, flight):
         client = http.connect(self.client, GATEWAY_IP, 15443)
@@ -114,8 +123,8 @@ def end(address):
 
 
 @pytest.fixture
-def scene(fresh_lab, upstream):
-    return Scene(fresh_lab, upstream)
+def scene(fresh_lab, upstream, tmp_path):
+    return Scene(fresh_lab, upstream, tmp_path / "admin.sock")
 
 
 def test_a_syn_black_hole_costs_each_caller_two_seconds_and_nobody_else_anything(scene):
@@ -128,6 +137,7 @@ def test_a_syn_black_hole_costs_each_caller_two_seconds_and_nobody_else_anything
         assert time.monotonic() - began < 2
         assert {client.recv(100) for client in callers} == {b"second\n"}
         assert 2 <= time.monotonic() - began < 4
+        assert set(scene.failures()) == {"the connect was not answered in time"}
         for client in callers:
             client.close()
     assert scene.call(hello.openssl()) == b"web\n"
@@ -174,6 +184,7 @@ def test_a_path_that_dies_behind_its_connect_is_left_for_another(scene):
             client.settimeout(10)
             assert read_exactly(client, 7) == b"second\n"
     assert 2.5 <= time.monotonic() - began < 6
+    assert scene.failures() == ["the hello was not acknowledged"]
 
 
 # --- thousands of slow clients ------------------------------------------------------------------

@@ -157,26 +157,14 @@ void ew_access_on_bytes(struct ew_conn *conn, bool is_up, uint64_t bytes)
 		*(is_up ? &conn->access->received : &conn->access->sent) += bytes;
 }
 
-/* What is known of a failed attempt, by where it stood. */
-static const char *why_failed(const struct ew_conn *conn, const struct ew_choice *choice)
-{
-	if (choice == &conn->dialing->hedge_choice)
-		return "the second connect was refused";
-	if (conn->state == EW_CONN_ANSWER)
-		return "the gateway refused it before its first byte";
-	return conn->upstream.fd >= 0 && !conn->upstream.failed
-	               ? "the connect was not answered in time"
-	               : "the connect was refused";
-}
-
-void ew_access_on_failed(struct ew_conn *conn, const struct ew_choice *choice)
+void ew_access_on_failed(struct ew_conn *conn, const struct ew_choice *choice, const char *why)
 {
 	struct ew_way way;
 	if (!way_of(conn, choice, &way))
 		return;
 	record(conn, (struct ew_event){.kind = EW_EVENT_FAILED,
 	                               .sni = route_name(conn),
-	                               .detail = why_failed(conn, choice),
+	                               .detail = why,
 	                               .way = &way});
 }
 

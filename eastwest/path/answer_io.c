@@ -15,7 +15,7 @@
 
 /* --- hello out -------------------------------------------------------------------------------- */
 
-/* Sends what is left of mark and hello. False: failed. */
+/* Sends what is left of mark and hello. False: failed, errno says why. */
 static bool send_hello(struct ew_conn *conn)
 {
 	struct ew_dialing *dialing = conn->dialing;
@@ -107,7 +107,7 @@ static void on_answer_end(struct ew_conn *conn, int errnum)
 {
 	struct ew_dialing *dialing = conn->dialing;
 	if (dialing->n_first == 0 && may_try_again(conn)) {
-		ew_dial_elsewhere(conn);
+		ew_dial_elsewhere(conn, "the gateway ended it before its first byte");
 		return;
 	}
 	if (errnum != 0) {
@@ -130,7 +130,7 @@ static void on_answer_bytes(struct ew_conn *conn, uint8_t *data, size_t len)
 	if (gateway != NULL && gateway->mark && may_try_again(conn)) {
 		switch (ew_conn_answer(data, len)) {
 		case EW_ANSWER_REFUSED:
-			ew_dial_elsewhere(conn);
+			ew_dial_elsewhere(conn, "the gateway refused it with an alert");
 			return;
 		case EW_ANSWER_MORE:
 			memcpy(dialing->first, data, len);
@@ -171,7 +171,9 @@ void ew_answer_on_upstream(struct ew_conn *conn)
 {
 	if (conn->state == EW_CONN_DIAL && conn->upstream.writable) {
 		if (!send_hello(conn)) {
-			ew_dial_elsewhere(conn);
+			ew_dial_elsewhere(conn, conn->dialing->sent == 0
+			                                ? ew_dial_why_failed(errno)
+			                                : "it was reset under the hello");
 			return;
 		}
 		if (!is_hello_out(conn->dialing))
@@ -201,6 +203,6 @@ bool ew_answer_on_deadline(struct ew_conn *conn)
 	    dialing->hello != dialing->len || !is_unheard(conn->upstream.fd) ||
 	    !ew_dial_has_other(conn))
 		return false;
-	ew_dial_elsewhere(conn);
+	ew_dial_elsewhere(conn, "the hello was not acknowledged");
 	return true;
 }

@@ -111,7 +111,7 @@ static void on_upstream(struct ew_watch *watch, uint32_t events)
 
 enum dialed {
 	DIALED,
-	DIAL_REFUSED,
+	DIAL_REFUSED, /* errno says why */
 	DIAL_NO_DESCRIPTOR
 };
 
@@ -126,7 +126,9 @@ static enum dialed dial(struct ew_conn *conn, const struct addr *addr, struct ew
 		return DIAL_NO_DESCRIPTOR;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (connect(fd, (struct sockaddr *)&sa, len) < 0 && errno != EINPROGRESS) {
+		int error = errno;
 		close(fd);
+		errno = error;
 		return DIAL_REFUSED;
 	}
 	if (!ew_worker_register(conn->door->worker, fd, watch, EW_SIDE_EVENTS)) {
@@ -155,10 +157,25 @@ static void begin_attempt(struct ew_conn *conn)
 	dialing->mark_len = (uint8_t)ew_dial_mark(dialing, mark);
 }
 
-static void note_failure(struct ew_conn *conn, const struct ew_choice *choice)
+const char *ew_dial_why_failed(int errnum)
+{
+	switch (errnum) {
+	case ECONNREFUSED:
+		return "the connect was refused";
+	case ETIMEDOUT:
+		return "the connect was not answered in time";
+	case ENETUNREACH:
+	case EHOSTUNREACH:
+		return "there is no route to its address";
+	default:
+		return "the connect failed";
+	}
+}
+
+static void note_failure(struct ew_conn *conn, const struct ew_choice *choice, const char *why)
 {
 	const struct ew_worker *worker = conn->door->worker;
-	ew_access_on_failed(conn, choice);
+	ew_access_on_failed(conn, choice, why);
 	if (ew_route_on_failed(conn->dialing->route, choice, worker->now_ms))
 		metrics_add(worker->setup->stats->ejections, 1);
 }
@@ -202,7 +219,7 @@ static void dial_next(struct ew_conn *conn)
 			fail(conn, EW_CLOSE_NO_DESCRIPTOR);
 			return;
 		case DIAL_REFUSED:
-			note_failure(conn, &dialing->choice);
+			note_failure(conn, &dialing->choice, ew_dial_why_failed(errno));
 			break;
 		}
 	}
@@ -247,7 +264,7 @@ static void on_hedge(struct ew_watch *watch, uint32_t events)
 	if (dialing == NULL || !dialing->hedging)
 		return;
 	if ((events & (EPOLLERR | EPOLLHUP)) != 0) {
-		note_failure(conn, &dialing->hedge_choice);
+		note_failure(conn, &dialing->hedge_choice, "the second connect failed");
 		ew_dial_drop_hedge(conn);
 	} else if (dialing->sent > 0) {
 		/* the first one is connected, and takes a long hello in pieces */
@@ -277,7 +294,7 @@ static void begin_hedge(struct ew_conn *conn)
 		dialing->hedging = true;
 		return;
 	case DIAL_REFUSED:
-		note_failure(conn, &dialing->hedge_choice);
+		note_failure(conn, &dialing->hedge_choice, ew_dial_why_failed(errno));
 		break;
 	case DIAL_NO_DESCRIPTOR:
 		break;
@@ -285,11 +302,11 @@ static void begin_hedge(struct ew_conn *conn)
 	ew_seat_release(&dialing->hedge_seat);
 }
 
-void ew_dial_elsewhere(struct ew_conn *conn)
+void ew_dial_elsewhere(struct ew_conn *conn, const char *why)
 {
 	struct ew_dialing *dialing = conn->dialing;
 	int64_t now_ms = conn->door->worker->now_ms;
-	note_failure(conn, &dialing->choice);
+	note_failure(conn, &dialing->choice, why);
 	if (!dialing->hedging) {
 		dial_next(conn);
 		return;
@@ -317,7 +334,8 @@ void ew_dial_on_timeout(struct ew_conn *conn)
 	struct ew_dialing *dialing = conn->dialing;
 	int64_t left_ms = dialing->begun_ms + connect_ms(dialing) - conn->door->worker->now_ms;
 	if (left_ms <= 0) {
-		ew_dial_elsewhere(conn);
+		ew_dial_elsewhere(conn, dialing->sent == 0 ? ew_dial_why_failed(ETIMEDOUT)
+		                                           : "the hello could not be sent in time");
 		return;
 	}
 	/* connected, but the hello does not go out: nothing that somebody else would do better */

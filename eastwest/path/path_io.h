@@ -219,8 +219,11 @@ void ew_hello_io_give_memory(struct ew_conn *conn);
 
 /* The hello is whole: chooses and connects; goes on to the next endpoint as often as need be. */
 void ew_dial_start(struct ew_conn *conn, const struct ew_hello *hello);
-/* The present attempt came to nothing: goes on with the second one, or with another. */
-void ew_dial_elsewhere(struct ew_conn *conn);
+/* The present attempt came to nothing: goes on with the second one, or with another. why: static
+ * text, for the flight recorder. */
+void ew_dial_elsewhere(struct ew_conn *conn, const char *why);
+/* What an errno says of a connect, as such a text. */
+const char *ew_dial_why_failed(int errnum);
 /* Is there an endpoint to go to that was not tried yet? */
 bool ew_dial_has_other(struct ew_conn *conn);
 /* The mark for the present choice; its length, 0 for who does not take one. */
@@ -243,8 +246,8 @@ bool ew_answer_on_deadline(struct ew_conn *conn);
 /* What befalls a connection, for the flight recorder and, if it is in it, the access log. */
 void ew_access_begin(struct ew_conn *conn);
 void ew_access_on_hello(struct ew_conn *conn, const struct ew_hello *hello);
-/* The connect to this choice came to nothing. */
-void ew_access_on_failed(struct ew_conn *conn, const struct ew_choice *choice);
+/* The attempt at this choice came to nothing; why: static text. */
+void ew_access_on_failed(struct ew_conn *conn, const struct ew_choice *choice, const char *why);
 void ew_access_on_connected(struct ew_conn *conn);
 /* The endpoint has answered, or the connection ends without that. dialing is there still. */
 void ew_access_on_answer(struct ew_conn *conn);
