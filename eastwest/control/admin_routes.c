@@ -105,11 +105,10 @@ static void answer_status(struct http_exchange *ex, struct ew_control *control)
 	for (size_t i = 0; control->doors != NULL && i < control->doors->n; i++) {
 		const struct ew_listener_config *listener = &control->doors->rows[i].listener;
 		char text[ADDR_TEXT_MAX];
-		json_array_append_new(
-			listeners,
-			json_pack("{s:s, s:s, s:s}", "name", listener->name, "mode",
-		                  listener->door == EW_DOOR_INGRESS ? "ingress" : "egress",
-		                  "address", addr_format(&control->doors->rows[i].bound, text)));
+		json_array_append_new(listeners,
+		                      json_pack("{s:s, s:s, s:s}", "name", listener->name, "mode",
+		                                ew_door_name(listener->door), "address",
+		                                addr_format(&control->doors->rows[i].bound, text)));
 	}
 	json_t *tree = json_pack("{s:s, s:s, s:b, s:i, s:i, s:i, s:o}", "version", FEDWAY_VERSION,
 	                         "state", states[control->state], "fromDiskCopy",
@@ -173,10 +172,10 @@ static json_t *door_sums(const struct ew_stats *stats, enum ew_door door)
 			json_object_set_new(ew_close_is_error(reason) ? refused : ended,
 			                    ew_close_name(reason), json_integer(n));
 	}
-	return json_pack(
-		"{s:s, s:I, s:I, s:o, s:o}", "door", door == EW_DOOR_INGRESS ? "ingress" : "egress",
-		"accepted", (json_int_t)metrics_get(stats->accepted[door]), "connections",
-		(json_int_t)metrics_get(stats->active[door]), "ended", ended, "refused", refused);
+	return json_pack("{s:s, s:I, s:I, s:o, s:o}", "door", ew_door_name(door), "accepted",
+	                 (json_int_t)metrics_get(stats->accepted[door]), "connections",
+	                 (json_int_t)metrics_get(stats->active[door]), "ended", ended, "refused",
+	                 refused);
 }
 
 /* What was counted so far, of the names that are in use: the difference of two answers is a rate.

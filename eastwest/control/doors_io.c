@@ -129,8 +129,7 @@ static void tell(const struct ew_control *control, const struct ew_doors *before
 		if (is_bound(before, &row->bound))
 			continue;
 		log_info("eastwest", "listening name=%s mode=%s address=%s workers=%u",
-		         row->listener.name,
-		         row->listener.door == EW_DOOR_INGRESS ? "ingress" : "egress",
+		         row->listener.name, ew_door_name(row->listener.door),
 		         addr_format(&row->bound, text), control->n_workers);
 	}
 	for (size_t i = 0; before != NULL && i < before->n; i++) {

@@ -46,8 +46,7 @@ size_t ew_access_format(const struct ew_access *access, bool json, struct ew_lin
 	struct str name = str_make(access->sni, access->sni_len);
 	ew_line_begin(line, json, room);
 	ew_line_time(line, "start_time", access->wall_ms);
-	ew_line_text(line, "door",
-	             str_from(access->door == EW_DOOR_INGRESS ? "ingress" : "egress"));
+	ew_line_text(line, "door", str_from(ew_door_name(access->door)));
 	ew_line_addr(line, "downstream_remote_address", &access->client);
 	ew_line_text(line, "requested_server_name", name);
 	if (access->routed) {

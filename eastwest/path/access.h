@@ -36,6 +36,3 @@ struct ew_access {
 /* The line with its newline in room; returns its length. line: the writer's, one for all. */
 size_t ew_access_format(const struct ew_access *access, bool json, struct ew_line *line,
                         char room[EW_LINE_MAX]);
-
-/* The sample of a log as what is compared with a number of 32 bits. */
-#define EW_ACCESS_ALL ((uint64_t)1 << 32)

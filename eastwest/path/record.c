@@ -139,8 +139,7 @@ static void add_json(const struct record *record, struct ew_line *line, struct b
 	ew_line_time(line, "time", record->wall_ms);
 	ew_line_text(line, "event", str_from(kinds[record->kind]));
 	ew_line_addr(line, "client", &record->client);
-	ew_line_text(line, "door",
-	             str_from(record->door == EW_DOOR_INGRESS ? "ingress" : "egress"));
+	ew_line_text(line, "door", str_from(ew_door_name(record->door)));
 	ew_line_text(line, "sni", str_make(record->sni, record->sni_len));
 	add_way(line, &record->way);
 	const char *message = record->detail;

@@ -27,8 +27,6 @@ static const struct ew_metric_facts facts[] = {
 #undef X
 };
 
-static const char *const doors[] = {[EW_DOOR_INGRESS] = "ingress", [EW_DOOR_EGRESS] = "egress"};
-
 const struct ew_metric_facts *ew_metric_facts(enum ew_metric metric)
 {
 	return &facts[metric];
@@ -51,12 +49,13 @@ struct metrics_value *ew_stats_single(struct ew_stats *stats, enum ew_metric met
 /* All of them from the start, so that nothing begins at another value than 0. */
 static void create_doors(struct ew_stats *stats)
 {
-	for (size_t d = 0; d < N_ELEMS(doors); d++) {
-		stats->accepted[d] = metrics_series(family(stats, EW_METRIC_ACCEPTED), &doors[d]);
-		stats->active[d] = metrics_series(family(stats, EW_METRIC_ACTIVE), &doors[d]);
+	for (size_t d = 0; d < N_ELEMS(stats->accepted); d++) {
+		const char *door = ew_door_name((enum ew_door)d);
+		stats->accepted[d] = metrics_series(family(stats, EW_METRIC_ACCEPTED), &door);
+		stats->active[d] = metrics_series(family(stats, EW_METRIC_ACTIVE), &door);
 		for (int r = 0; r < N_EW_CLOSE_REASONS; r++) {
 			enum ew_close_reason reason = (enum ew_close_reason)r;
-			const char *values[] = {doors[d], ew_close_name(reason),
+			const char *values[] = {door, ew_close_name(reason),
 			                        ew_close_is_error(reason) ? "true" : "false"};
 			stats->ends[d][r] = metrics_series(family(stats, EW_METRIC_ENDS), values);
 		}

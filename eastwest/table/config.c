@@ -28,6 +28,11 @@ static bool check_head(const struct ew_config_at *top)
 	return true;
 }
 
+const char *ew_door_name(enum ew_door door)
+{
+	return door == EW_DOOR_INGRESS ? "ingress" : "egress";
+}
+
 static bool read_door(const struct ew_config_at *at, enum ew_door *ret_door)
 {
 	struct str mode;

@@ -32,7 +32,7 @@ static bool read_path(const struct ew_config_at *at, struct ew_access_config *to
 static bool read_sample(const struct ew_config_at *at, struct ew_access_config *to)
 {
 	json_t *value = json_object_get(at->value, "sample");
-	to->sample = (uint64_t)1 << 32;
+	to->sample = EW_SAMPLE_ALL;
 	if (value == NULL)
 		return true;
 	double sample = json_number_value(value);

@@ -91,8 +91,8 @@ static void writes_a_line_for_each(void **state)
 	(void)state;
 	open_world(&world);
 	assert_int_equal(ew_access_log_sample(world.log), 0);
-	set(&world, world.path, EW_ACCESS_ALL / 4);
-	assert_int_equal(ew_access_log_sample(world.log), EW_ACCESS_ALL / 4);
+	set(&world, world.path, EW_SAMPLE_ALL / 4);
+	assert_int_equal(ew_access_log_sample(world.log), EW_SAMPLE_ALL / 4);
 	put(&world, 3);
 	settle(&world, 3, 0);
 	put(&world, 1);
@@ -106,7 +106,7 @@ static void what_is_left_is_written_at_the_end(void **state)
 	struct world world;
 	(void)state;
 	open_world(&world);
-	set(&world, world.path, EW_ACCESS_ALL);
+	set(&world, world.path, EW_SAMPLE_ALL);
 	put(&world, 2);
 	set(&world, NULL, 0);
 	assert_int_equal(ew_access_log_sample(world.log), 0);
@@ -122,7 +122,7 @@ static void a_file_that_was_moved_away_is_made_anew(void **state)
 	struct world world;
 	(void)state;
 	open_world(&world);
-	set(&world, world.path, EW_ACCESS_ALL);
+	set(&world, world.path, EW_SAMPLE_ALL);
 	put(&world, 1);
 	settle(&world, 1, 0);
 	assert_int_equal(rename(world.path, world.moved), 0);
@@ -141,7 +141,7 @@ static void a_full_ring_loses_lines_and_holds_nobody_up(void **state)
 	struct world world;
 	(void)state;
 	open_world(&world);
-	set(&world, world.path, EW_ACCESS_ALL);
+	set(&world, world.path, EW_SAMPLE_ALL);
 	put(&world, 5000);
 	settle(&world, 2048, 5000 - 2048);
 	close_world(&world);
@@ -155,7 +155,7 @@ static void a_pipe_that_nobody_reads_loses_lines_and_holds_nobody_up(void **stat
 	assert_int_equal(mkfifo(world.path, 0600), 0);
 	int reader = open(world.path, O_RDONLY | O_NONBLOCK);
 	assert_true(reader >= 0);
-	set(&world, world.path, EW_ACCESS_ALL);
+	set(&world, world.path, EW_SAMPLE_ALL);
 	for (int i = 0; i < 8; i++) {
 		put(&world, 2000);
 		loop_run_once(world.loop, TURN_MS);
@@ -186,12 +186,12 @@ static void a_disk_without_room_loses_lines_and_is_tried_again(void **state)
 	struct world world;
 	(void)state;
 	open_world(&world);
-	set(&world, "/dev/full", EW_ACCESS_ALL);
+	set(&world, "/dev/full", EW_SAMPLE_ALL);
 	put(&world, 2);
 	settle(&world, 0, 2);
 	put(&world, 2);
 	settle(&world, 0, 4);
-	set(&world, world.path, EW_ACCESS_ALL);
+	set(&world, world.path, EW_SAMPLE_ALL);
 	put(&world, 1);
 	settle(&world, 1, 4);
 	close_world(&world);

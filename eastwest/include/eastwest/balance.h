@@ -7,14 +7,18 @@
  * live gateways of a remote network. Ejected addresses count as unhealthy. Within a priority the
  * policy says how:
  *
- *   ROUND_ROBIN        turns of an evenly spread sequence, so that any run of N choices gives every
- *                      endpoint its share of N to within a few
- *   LEAST_CONNECTIONS  two candidates by weight, the one with fewer connections for its weight.
- * Two, not all: it costs the same for ten thousand endpoints, and workers and replicas that do not
- * know of each other do not all run to the same one RANDOM             the same shares without the
- * evenness; the same sequence after each start SOURCE_IP          the client's address alone
- * decides, by rendezvous hashing over addresses of endpoints: another endpoint takes over its share
- * and no other connection moves. Behind a gateway of another network all clients have its address
+ *   ROUND_ROBIN: turns of an evenly spread sequence, so that any run of N choices gives every
+ *   endpoint its share of N to within a few.
+ *
+ *   LEAST_CONNECTIONS: two candidates by weight, the one with fewer connections for its weight.
+ *   Two, not all: it costs the same for ten thousand endpoints, and workers and replicas that do
+ *   not know of each other do not all run to the same one.
+ *
+ *   RANDOM: the same shares without the evenness; the same sequence after each start.
+ *
+ *   SOURCE_IP: the client's address alone decides, by rendezvous hashing over addresses of
+ *   endpoints: another endpoint takes over its share and no other connection moves. Behind a
+ *   gateway of another network all clients have its address.
  *
  * Pure and deterministic. Each worker stands at another place of the sequence; the place outlives
  * the table, and so do counts of connections.

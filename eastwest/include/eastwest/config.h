@@ -46,6 +46,8 @@ enum ew_door {
 	EW_DOOR_INGRESS,
 	EW_DOOR_EGRESS,
 };
+/* As in `mode` of a listener, in metrics, log and admin socket. Static. */
+const char *ew_door_name(enum ew_door door);
 
 struct ew_listener_config {
 	char *name; /* owned, a DNS label */
@@ -89,11 +91,14 @@ struct ew_control_plane_config {
 	struct ew_istiod_config istiod;
 };
 
+/* A number of 32 bits is less than it. */
+#define EW_SAMPLE_ALL ((uint64_t)1 << 32)
+
 /* accessLog: {format: json | text, path: /dev/stdout, sample: 1}; without it there is none. */
 struct ew_access_config {
 	char *path; /* owned, absolute; NULL: off */
 	bool json;
-	uint64_t sample; /* share of connections, of 2^32 */
+	uint64_t sample; /* share of connections, of EW_SAMPLE_ALL */
 };
 
 struct ew_config {
