@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -13,9 +12,7 @@
 #include "uplink/istiod_node.h"
 #include "uplink/istiod_trust_io.h"
 #include "uplink/mesh_copy.h"
-#include "xds/uplink_io.h"
-
-#define DELTA_PATH "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
+#include "xds/delta_stream_io.h"
 
 enum {
 	RETRY_MIN_MS = 500, /* a stream again, while the connection stands */
@@ -33,14 +30,9 @@ struct ew_istiod_link {
 	struct ew_istiod *istiod;
 	struct ew_istiod_trust *trust;
 	struct xds_uplink *uplink;
-	struct xds_uplink_user user;
-	struct grpc_stream *stream; /* NULL: none */
-	struct buf unsent;          /* a request that found the queue full */
-	struct loop_timer again;
+	struct xds_delta_stream *stream;
 	struct loop_timer save;
-	int64_t retry_ms;
 	int64_t save_not_before_ms;
-	bool pumping;
 	struct ew_istiod_stats told; /* last said in the log */
 	char trouble[ERR_MSG_MAX];   /* so, too */
 };
@@ -83,15 +75,6 @@ static void on_trouble(const char *what, const struct err *why, void *arg)
 	log_warn("eastwest", "%s: %s", what, why->msg);
 }
 
-static void tell_stream(struct ew_istiod_link *link, bool up, const struct err *why)
-{
-	if (up)
-		link->trouble[0] = '\0';
-	else
-		on_trouble("the stream from istiod ended", why, link);
-	link->events->on_stream(up, 0, up ? "" : why->msg, link->arg);
-}
-
 /* What an operator would look for, when it is not as before. */
 static void tell_stats(struct ew_istiod_link *link)
 {
@@ -122,100 +105,42 @@ static void put_in_force(struct ew_istiod_link *link)
 
 /* --- stream ----------------------------------------------------------------------------------- */
 
-static bool next(struct ew_istiod_link *link)
-{
-	if (link->unsent.len > 0 || ew_istiod_next(link->istiod, &link->unsent))
-		return !buf_failed(&link->unsent);
-	return false;
-}
-
-/* What does not fit goes on with on_drain, which may come from inside the send. */
-static void pump(struct ew_istiod_link *link)
-{
-	if (link->pumping)
-		return;
-	link->pumping = true;
-	while (link->stream != NULL && next(link)) {
-		if (!grpc_stream_send(link->stream, buf_str(&link->unsent)))
-			break;
-		buf_clear(&link->unsent);
-	}
-	link->pumping = false;
-}
-
-/* With jitter, so that replicas do not come back as one. */
-static void open_later(struct ew_istiod_link *link)
-{
-	uint32_t random = 0;
-	IGNORE(getrandom(&random, sizeof(random), 0) < 0); /* a jitter of 0 will do */
-	loop_timer_set(&link->again, link->retry_ms / 2 + random % (link->retry_ms / 2));
-	link->retry_ms = link->retry_ms * 2 < RETRY_MAX_MS ? link->retry_ms * 2 : RETRY_MAX_MS;
-}
-
-static void on_message(struct grpc_stream *stream, struct str message, void *arg)
+static void start(struct http_fields *fields, void *arg)
 {
 	struct ew_istiod_link *link = arg;
-	struct err err;
-	if (!ew_istiod_feed(link->istiod, message, &err)) {
-		grpc_stream_cancel(stream);
-		link->stream = NULL;
-		open_later(link);
-		tell_stream(link, false, &err);
-		return;
-	}
-	link->retry_ms = RETRY_MIN_MS;
+	ew_istiod_trust_add_metadata(link->trust, fields);
+	ew_istiod_start(link->istiod);
+}
+
+static bool next(struct buf *out, void *arg)
+{
+	struct ew_istiod_link *link = arg;
+	return ew_istiod_next(link->istiod, out);
+}
+
+static bool feed(struct str message, struct err *err, void *arg)
+{
+	struct ew_istiod_link *link = arg;
+	if (!ew_istiod_feed(link->istiod, message, err))
+		return false;
+	xds_delta_stream_settled(link->stream);
 	put_in_force(link);
 	if (ew_istiod_is_complete(link->istiod))
 		tell_stats(link);
-	pump(link);
+	return true;
 }
 
-static void on_drain(struct grpc_stream *stream, void *arg)
-{
-	(void)stream;
-	pump(arg);
-}
-
-static void on_close(struct grpc_stream *stream, int status, const char *message, void *arg)
+static void on_stream(bool up, const struct err *why, void *arg)
 {
 	struct ew_istiod_link *link = arg;
-	struct err err;
-	(void)stream;
-	link->stream = NULL;
-	err_set(&err, grpc_status_to_err(status), "%s: %s", grpc_status_name(status),
-	        message != NULL ? message : "");
-	open_later(link);
-	tell_stream(link, false, &err);
+	if (up)
+		link->trouble[0] = '\0';
+	else
+		on_trouble("the stream from istiod ended", why, link);
+	link->events->on_stream(up, 0, up ? "" : why->msg, link->arg);
 }
 
-static const struct grpc_stream_events stream_events = {on_message, on_drain, on_close};
-
-static void open_stream(struct ew_istiod_link *link, struct grpc_conn *conn)
-{
-	struct http_fields fields CLEANUP(http_fields_fini) = HTTP_FIELDS_EMPTY;
-	loop_timer_cancel(&link->again);
-	buf_clear(&link->unsent);
-	ew_istiod_trust_add_metadata(link->trust, &fields);
-	ew_istiod_start(link->istiod);
-	link->stream = grpc_stream_open(conn, DELTA_PATH, &fields, &stream_events, link);
-	pump(link);
-	tell_stream(link, true, NULL);
-}
-
-static void on_up(struct grpc_conn *conn, void *arg)
-{
-	struct ew_istiod_link *link = arg;
-	if (link->stream == NULL)
-		open_stream(link, conn);
-}
-
-static void on_again(void *arg)
-{
-	struct ew_istiod_link *link = arg;
-	struct grpc_conn *conn = xds_uplink_conn(link->uplink);
-	if (conn != NULL && link->stream == NULL)
-		open_stream(link, conn);
-}
+static const struct xds_speaker speaker = {start, next, feed, on_stream};
 
 static void on_down(const struct err *why, void *arg)
 {
@@ -288,8 +213,16 @@ static bool make_parts(struct ew_istiod_link *link, const struct ew_config *conf
 	link->trust = ew_istiod_trust_create(link->loop, config, &trust_events, link, err);
 	if (link->trust == NULL)
 		return false;
-	link->user = (struct xds_uplink_user){.on_up = on_up, .arg = link};
-	xds_uplink_add(link->uplink, &link->user);
+	const struct xds_delta_stream_config on = {
+		.loop = link->loop,
+		.uplink = link->uplink,
+		.speaker = &speaker,
+		.arg = link,
+		.request_max = EW_ISTIOD_REQUEST_MAX,
+		.retry_min_ms = RETRY_MIN_MS,
+		.retry_max_ms = RETRY_MAX_MS,
+	};
+	link->stream = xds_delta_stream_create(&on);
 	return true;
 }
 
@@ -302,10 +235,7 @@ struct ew_istiod_link *ew_istiod_link_create(struct loop *loop, const struct ew_
 	link->events = events;
 	link->arg = arg;
 	link->dir = ew_istiod_dir(config);
-	link->retry_ms = RETRY_MIN_MS;
 	link->told.exposed = 1; /* so that none is news */
-	buf_init(&link->unsent, EW_ISTIOD_REQUEST_MAX);
-	loop_timer_init(&link->again, loop, on_again, link);
 	loop_timer_init(&link->save, loop, on_save, link);
 	if (make_parts(link, config, err))
 		return link;
@@ -320,13 +250,11 @@ void ew_istiod_link_destroy(struct ew_istiod_link *link)
 	/* a change that waits for its second is not lost */
 	if (loop_timer_is_set(&link->save))
 		on_save(link);
-	grpc_stream_cancel(link->stream);
+	xds_delta_stream_destroy(link->stream);
 	xds_uplink_destroy(link->uplink);
 	ew_istiod_trust_destroy(link->trust);
 	ew_istiod_destroy(link->istiod);
-	loop_timer_fini(&link->again);
 	loop_timer_fini(&link->save);
-	buf_fini(&link->unsent);
 	free(link->dir);
 	free(link);
 }
