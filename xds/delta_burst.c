@@ -234,10 +234,7 @@ static bool check_response(const struct xds_delta_client *client,
 	    XDS_HELD_MAX)
 		return err_set(err, ERR_TOO_LARGE, "more than %d changes of type %s in one burst",
 		               XDS_HELD_MAX, xds_type_name(*ret_type));
-	if (client->n_answers == CLIENT_ANSWERS_MAX)
-		return err_set(err, ERR_TOO_MANY, "%d responses wait for their answer",
-		               CLIENT_ANSWERS_MAX);
-	return true;
+	return xds_answers_have_room(&client->answers, err);
 }
 
 bool xds_delta_client_feed(struct xds_delta_client *client, struct str response,
@@ -262,11 +259,8 @@ bool xds_delta_client_feed(struct xds_delta_client *client, struct str response,
 	else
 		take_all(client, type, msg, &nack);
 	bool refused = nack.len > 0 || buf_failed(&nack);
-	client->answers[client->n_answers++] = (struct answer){
-		.type = type,
-		.nonce = xstrdup(msg->nonce),
-		.nack = refused ? xstrdup(buf_text(&nack)) : NULL,
-	};
+	xds_answers_add(&client->answers, type, str_from(msg->nonce),
+	                refused ? buf_text(&nack) : NULL);
 	xds_message_free(message);
 	*ret_event = event;
 	return true;

@@ -66,15 +66,6 @@ void client_forget_changes(struct xds_delta_client *client)
 	client->n_changes = 0;
 }
 
-static void forget_answers(struct xds_delta_client *client)
-{
-	for (size_t i = 0; i < client->n_answers; i++) {
-		free(client->answers[i].nonce);
-		free(client->answers[i].nack);
-	}
-	client->n_answers = 0;
-}
-
 void client_forget_held(struct xds_delta_client *client)
 {
 	for (size_t i = 0; i < N_XDS_TYPES; i++) {
@@ -93,7 +84,7 @@ void xds_delta_client_destroy(struct xds_delta_client *client)
 		return;
 	client_forget_staged(client);
 	client_forget_changes(client);
-	forget_answers(client);
+	xds_answers_clear(&client->answers);
 	client_forget_held(client);
 	buf_fini(&client->node_bytes);
 	free(client);
@@ -131,7 +122,7 @@ void xds_delta_client_restore(struct xds_delta_client *client, struct xds_resour
 void xds_delta_client_start(struct xds_delta_client *client, bool with_versions)
 {
 	client_forget_staged(client);
-	forget_answers(client);
+	xds_answers_clear(&client->answers);
 	/* the server sends what was refused again, as we do not name it */
 	for (size_t i = 0; i < N_XDS_TYPES; i++)
 		map_fini(&client->refused[i], free);
@@ -174,19 +165,6 @@ static void pack_subscription(struct xds_delta_client *client, enum xds_type typ
 	free(entries);
 }
 
-static void pack_answer(const struct answer *answer, struct buf *out)
-{
-	Google__Status detail = GOOGLE__STATUS__INIT;
-	detail.has_code = true;
-	detail.code = NACK_CODE;
-	detail.message = answer->nack;
-	Envoy__DeltaDiscoveryRequest msg = ENVOY__DELTA_DISCOVERY_REQUEST__INIT;
-	msg.type_url = str_lend(xds_type_url(answer->type));
-	msg.response_nonce = answer->nonce;
-	msg.error_detail = answer->nack != NULL ? &detail : NULL;
-	xds_message_pack(&msg.base, out);
-}
-
 bool xds_delta_client_next(struct xds_delta_client *client, struct buf *out)
 {
 	if (!client->started)
@@ -195,15 +173,7 @@ bool xds_delta_client_next(struct xds_delta_client *client, struct buf *out)
 		pack_subscription(client, client_types[client->subscribed++], out);
 		return true;
 	}
-	if (client->n_answers == 0)
-		return false;
-	pack_answer(&client->answers[0], out);
-	free(client->answers[0].nonce);
-	free(client->answers[0].nack);
-	client->n_answers--;
-	memmove(&client->answers[0], &client->answers[1],
-	        client->n_answers * sizeof(client->answers[0]));
-	return true;
+	return xds_answers_next(&client->answers, out);
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */

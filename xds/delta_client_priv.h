@@ -12,11 +12,11 @@
 #include <stddef.h>
 
 #include "base/map.h"
+#include "xds/answers.h"
 #include "xds/delta_client.h"
 
 enum {
-	N_CLIENT_TYPES = 5,
-	CLIENT_ANSWERS_MAX = 64
+	N_CLIENT_TYPES = 5
 };
 
 /* What a gateway asks for, in this order: the server plans its first burst when the last one has
@@ -27,12 +27,6 @@ extern const enum xds_type client_types[N_CLIENT_TYPES];
 struct staged {
 	struct xds_resource *resource; /* shared */
 	char *refusal;                 /* owned */
-};
-
-struct answer {
-	enum xds_type type;
-	char *nonce;
-	char *nack; /* NULL: ACK */
 };
 
 struct xds_delta_client {
@@ -49,8 +43,7 @@ struct xds_delta_client {
 	bool replacing;     /* ... or not: the first burst is the whole truth */
 	size_t subscribed;  /* how many of client_types were asked on this stream */
 	bool started;
-	struct answer answers[CLIENT_ANSWERS_MAX];
-	size_t n_answers;
+	struct xds_answers answers;
 	struct xds_change *changes;
 	size_t n_changes;
 };

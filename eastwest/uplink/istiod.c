@@ -11,10 +11,6 @@
 #include "xds/message.h"
 #include "xds/proto/discovery.pb-c.h"
 
-enum {
-	NACK_CODE = 3 /* google.rpc.Code INVALID_ARGUMENT */
-};
-
 const enum xds_type istiod_types[N_ISTIOD_KINDS] = {
 	[ISTIOD_CLUSTERS] = XDS_CLUSTER,
 	[ISTIOD_ASSIGNMENTS] = XDS_ASSIGNMENT,
@@ -49,20 +45,11 @@ static void free_exposed(void *value)
 	free(value);
 }
 
-static void forget_answers(struct ew_istiod *istiod)
-{
-	for (size_t i = 0; i < istiod->n_answers; i++) {
-		free(istiod->answers[i].nonce);
-		free(istiod->answers[i].nack);
-	}
-	istiod->n_answers = 0;
-}
-
 void ew_istiod_destroy(struct ew_istiod *istiod)
 {
 	if (istiod == NULL)
 		return;
-	forget_answers(istiod);
+	xds_answers_clear(&istiod->answers);
 	map_fini(&istiod->clusters, istiod_free_held);
 	map_fini(&istiod->assignments, istiod_free_held);
 	map_fini(&istiod->listeners, free_exposed);
@@ -94,7 +81,7 @@ void istiod_unwant(struct ew_istiod *istiod, struct str name)
 
 void ew_istiod_start(struct ew_istiod *istiod)
 {
-	forget_answers(istiod);
+	xds_answers_clear(&istiod->answers);
 	map_fini(&istiod->subscribe, NULL);
 	map_fini(&istiod->unsubscribe, NULL);
 	for (size_t i = 0; i < N_ISTIOD_KINDS; i++)
@@ -102,17 +89,6 @@ void ew_istiod_start(struct ew_istiod *istiod)
 	map_for_each (it, &istiod->clusters)
 		map_add(&istiod->subscribe, map_key(it));
 	istiod->started = true;
-}
-
-bool istiod_answer(struct ew_istiod *istiod, enum istiod_kind kind, struct str nonce,
-                   const char *nack, struct err *err)
-{
-	if (istiod->n_answers == ISTIOD_ANSWERS_MAX)
-		return err_set(err, ERR_PROTOCOL, "%d responses wait for an answer",
-		               ISTIOD_ANSWERS_MAX);
-	istiod->answers[istiod->n_answers++] =
-		(struct istiod_answer){kind, str_dup(nonce), nack != NULL ? xstrdup(nack) : NULL};
-	return true;
 }
 
 /* --- requests --------------------------------------------------------------------------------- */
@@ -182,32 +158,14 @@ static void pack_names(struct map *names, bool subscribe, struct buf *out)
 	free(list);
 }
 
-static void pack_answer(struct ew_istiod *istiod, struct buf *out)
-{
-	struct istiod_answer *answer = &istiod->answers[0];
-	Google__Status detail = GOOGLE__STATUS__INIT;
-	Envoy__DeltaDiscoveryRequest msg = ENVOY__DELTA_DISCOVERY_REQUEST__INIT;
-	detail.has_code = true;
-	detail.code = NACK_CODE;
-	detail.message = answer->nack;
-	msg.type_url = str_lend(xds_type_url(istiod_types[answer->kind]));
-	msg.response_nonce = answer->nonce;
-	msg.error_detail = answer->nack != NULL ? &detail : NULL;
-	xds_message_pack(&msg.base, out);
-	free(answer->nonce);
-	free(answer->nack);
-	istiod->n_answers--;
-	memmove(answer, answer + 1, istiod->n_answers * sizeof(*answer));
-}
-
 bool ew_istiod_next(struct ew_istiod *istiod, struct buf *out)
 {
 	if (!istiod->started)
 		return false;
+	if (istiod->asked[ISTIOD_CLUSTERS] && xds_answers_next(&istiod->answers, out))
+		return true;
 	if (!istiod->asked[ISTIOD_CLUSTERS])
 		pack_wildcard(istiod, ISTIOD_CLUSTERS, out);
-	else if (istiod->n_answers > 0)
-		pack_answer(istiod, out);
 	else if (map_first(&istiod->unsubscribe) != NULL)
 		pack_names(&istiod->unsubscribe, false, out);
 	else if (map_first(&istiod->subscribe) != NULL)

@@ -308,10 +308,15 @@ bool ew_istiod_feed(struct ew_istiod *istiod, struct str response, struct err *e
 	if (nonce.len == 0 || nonce.len > NONCE_LEN_MAX)
 		return err_set(err, ERR_PROTOCOL, "a response with a nonce of %zu bytes",
 		               nonce.len);
+	if (!xds_answers_have_room(&istiod->answers, err))
+		return false;
 	buf_init(&nack, NACK_MAX);
 	take_all(istiod, kind, response, &nack);
 	set_version(istiod, pb_find(response, RESPONSE_VERSION));
 	istiod->answered[kind] = true;
 	istiod->complete = istiod->complete || has_all(istiod);
-	return istiod_answer(istiod, kind, nonce, nack.len > 0 ? buf_text(&nack) : NULL, err);
+	bool refused = nack.len > 0 || buf_failed(&nack);
+	xds_answers_add(&istiod->answers, istiod_types[kind], nonce,
+	                refused ? buf_text(&nack) : NULL);
+	return true;
 }

@@ -10,6 +10,7 @@
 #include "base/map.h"
 #include "uplink/istiod.h"
 #include "uplink/istiod_listener.h"
+#include "xds/answers.h"
 
 enum istiod_kind {
 	ISTIOD_CLUSTERS,
@@ -18,8 +19,7 @@ enum istiod_kind {
 };
 
 enum {
-	N_ISTIOD_KINDS = ISTIOD_LISTENERS + 1,
-	ISTIOD_ANSWERS_MAX = 64
+	N_ISTIOD_KINDS = ISTIOD_LISTENERS + 1
 };
 
 /* The xds_type of a kind. */
@@ -30,12 +30,6 @@ extern const enum xds_type istiod_types[N_ISTIOD_KINDS];
 struct istiod_held {
 	struct xds_resource *resource;
 	unsigned char digest[SHA256_DIGEST_LENGTH];
-};
-
-struct istiod_answer {
-	enum istiod_kind kind;
-	char *nonce;
-	char *nack; /* NULL: ACK */
 };
 
 struct ew_istiod {
@@ -62,8 +56,7 @@ struct ew_istiod {
 	bool asked[N_ISTIOD_KINDS];
 	struct map subscribe; /* assignments to ask for */
 	struct map unsubscribe;
-	struct istiod_answer answers[ISTIOD_ANSWERS_MAX];
-	size_t n_answers;
+	struct xds_answers answers;
 };
 
 /* NULL is harmless. */
@@ -72,10 +65,6 @@ void istiod_free_held(void *held);
 /* istiod.c: a cluster came or went. */
 void istiod_want(struct ew_istiod *istiod, struct str name);
 void istiod_unwant(struct ew_istiod *istiod, struct str name);
-/* Queues the answer to a response; nack NULL: ACK. False: too many wait. */
-MUST_CHECK
-bool istiod_answer(struct ew_istiod *istiod, enum istiod_kind kind, struct str nonce,
-                   const char *nack, struct err *err);
 
 /* istiod_translate.c: bytes of a cluster (type EDS) or an assignment as a resource of ours, owned
  * by the caller. NULL: ERR_BAD_REQUEST (malformed), ERR_INVALID, ERR_TOO_LARGE. */
