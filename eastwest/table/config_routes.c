@@ -53,13 +53,16 @@ static bool read_endpoint(const struct ew_config_at *at, struct ew_endpoint_spec
 	       read_health(at, &spec->healthy);
 }
 
-static bool read_endpoints(const struct ew_config_at *at, struct ew_route_spec *route)
+/* Takes its room from *free_endpoints. */
+static bool read_endpoints(const struct ew_config_at *at, struct ew_route_spec *route,
+                           struct ew_endpoint_spec **free_endpoints)
 {
 	struct ew_config_at array;
 	size_t n;
 	if (!ew_config_array(at, "endpoints", EW_ROUTE_ENDPOINTS_MAX, &array, &n))
 		return false;
-	struct ew_endpoint_spec *list = xcalloc(n + 1, sizeof(*list));
+	struct ew_endpoint_spec *list = *free_endpoints;
+	*free_endpoints += n;
 	route->endpoints = list;
 	route->n_endpoints = n;
 	for (size_t i = 0; i < n; i++) {
@@ -77,7 +80,7 @@ static bool read_weights(const struct ew_config_at *at, struct ew_route_spec *ro
 	size_t n;
 	if (!ew_config_array(at, "localityWeights", EW_ROUTE_ENDPOINTS_MAX, &array, &n))
 		return false;
-	struct ew_group_weight *list = xcalloc(n + 1, sizeof(*list));
+	struct ew_group_weight *list = n > 0 ? xcalloc(n, sizeof(*list)) : NULL;
 	route->weights = list;
 	route->n_weights = n;
 	route->weighted = array.value != NULL;
@@ -109,14 +112,15 @@ static bool check_sni(const struct ew_config_at *at, struct str sni, struct map 
 	return true;
 }
 
-static bool read_route(const struct ew_config_at *at, struct ew_route_spec *route, struct map *seen)
+static bool read_route(const struct ew_config_at *at, struct ew_route_spec *route, struct map *seen,
+                       struct ew_endpoint_spec **free_endpoints)
 {
 	static const char *const known[] = {
 		"sni", "exposed", "endpoints", "localityWeights", "trafficPolicy", NULL};
 	route->exposed = true;
 	return ew_config_keys(at, known) && ew_config_text(at, "sni", true, &route->sni) &&
 	       check_sni(at, route->sni, seen) && ew_config_bool(at, "exposed", &route->exposed) &&
-	       read_endpoints(at, route) && read_weights(at, route) &&
+	       read_endpoints(at, route, free_endpoints) && read_weights(at, route) &&
 	       ew_config_read_policy(at, route);
 }
 
@@ -142,6 +146,16 @@ static bool check_networks(const struct ew_config_at *at, const struct ew_route_
 	return true;
 }
 
+static size_t count_endpoints(const json_t *routes)
+{
+	size_t total = 0;
+	size_t i;
+	json_t *route;
+	json_array_foreach (routes, i, route)
+		total += json_array_size(json_object_get(route, "endpoints"));
+	return total;
+}
+
 bool ew_config_read_routes(const struct ew_config_at *top, struct ew_config *config)
 {
 	struct ew_config_at array;
@@ -150,11 +164,14 @@ bool ew_config_read_routes(const struct ew_config_at *top, struct ew_config *con
 		return false;
 	config->routes = xcalloc(n + 1, sizeof(*config->routes));
 	config->n_routes = n;
+	/* in one piece: it is given back whole, and no table's memory lies in its gaps */
+	config->endpoints = xcalloc(count_endpoints(array.value) + 1, sizeof(*config->endpoints));
+	struct ew_endpoint_spec *free_endpoints = config->endpoints;
 	struct map seen = MAP_EMPTY;
 	bool ok = true;
 	for (size_t i = 0; ok && i < n; i++) {
 		struct ew_config_at item = ew_config_item(&array, i);
-		ok = read_route(&item, &config->routes[i], &seen) &&
+		ok = read_route(&item, &config->routes[i], &seen, &free_endpoints) &&
 		     check_networks(&item, &config->routes[i], config);
 	}
 	map_fini(&seen, NULL);
@@ -225,10 +242,10 @@ bool ew_config_read_networks(const struct ew_config_at *top, struct ew_config *c
 
 void ew_config_forget_routes(struct ew_config *config)
 {
-	for (size_t i = 0; i < config->n_routes; i++) {
-		free((void *)(uintptr_t)config->routes[i].endpoints);
+	for (size_t i = 0; i < config->n_routes; i++)
 		free((void *)(uintptr_t)config->routes[i].weights);
-	}
+	free(config->endpoints);
+	config->endpoints = NULL;
 	free(config->routes);
 	config->routes = NULL;
 	config->n_routes = 0;

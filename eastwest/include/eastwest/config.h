@@ -110,6 +110,7 @@ struct ew_config {
 	size_t n_listeners;
 	struct ew_route_spec *routes; /* views into tree */
 	size_t n_routes;
+	struct ew_endpoint_spec *endpoints; /* of all routes */
 	struct ew_network_config *networks; /* views into tree */
 	size_t n_networks;
 	struct ew_control_plane_config control_plane;
