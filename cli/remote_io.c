@@ -26,16 +26,7 @@ static struct remote *open_config(struct kubeconfig *config, struct err *err)
 	remote->loop = loop_create();
 	struct kube_client_options options = {.loop = remote->loop,
 	                                      .timeout_ms = REMOTE_REQUEST_MS};
-	struct http_client_config http = {
-		.loop = remote->loop,
-		.roots_pem = str_from(config->ca_pem),
-		.cert_pem = str_from(config->cert_pem),
-		.key_pem = str_from(config->key_pem),
-		.bearer_token = config->token,
-		.server_name = config->tls_server_name,
-		.proxy_url = config->proxy_url,
-		.insecure = config->insecure,
-	};
+	struct http_client_config http = kubeconfig_http(config, remote->loop);
 	remote->client = kube_client_create(&remote->config, &options, err);
 	remote->http = remote->client != NULL ? http_client_create(&http, err) : NULL;
 	if (remote->http != NULL)

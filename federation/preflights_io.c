@@ -246,16 +246,7 @@ static bool open_member(struct run *run, struct err *err)
 {
 	const struct kubeconfig *kubeconfig = &run->kubeconfig;
 	struct loop *loop = run->preflights->config.loop;
-	struct http_client_config http = {
-		.loop = loop,
-		.roots_pem = str_from(kubeconfig->ca_pem),
-		.cert_pem = str_from(kubeconfig->cert_pem),
-		.key_pem = str_from(kubeconfig->key_pem),
-		.bearer_token = kubeconfig->token,
-		.server_name = kubeconfig->tls_server_name,
-		.proxy_url = kubeconfig->proxy_url,
-		.insecure = kubeconfig->insecure,
-	};
+	struct http_client_config http = kubeconfig_http(kubeconfig, loop);
 	struct kube_client_options options = {
 		.loop = loop,
 		.user_agent = "fedwayd/" FEDWAY_VERSION,

@@ -22,18 +22,9 @@ static void transport_free(void *arg)
 static struct kube_transport *transport_create(const struct kube_client *client,
                                                const struct kubeconfig *config, struct err *err)
 {
-	struct http_client_config http = {
-		.loop = client->loop,
-		.roots_pem = str_from(config->ca_pem),
-		.cert_pem = str_from(config->cert_pem),
-		.key_pem = str_from(config->key_pem),
-		.bearer_token = config->token,
-		.server_name = config->tls_server_name,
-		.proxy_url = config->proxy_url,
-		.insecure = config->insecure,
-		.dial = client->options.dial,
-		.dial_arg = client->options.dial_arg,
-	};
+	struct http_client_config http = kubeconfig_http(config, client->loop);
+	http.dial = client->options.dial;
+	http.dial_arg = client->options.dial_arg;
 	struct http_client *made = http_client_create(&http, err);
 
 	if (made == NULL)

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/http_client.h"
 #include "base/json.h"
 #include "base/yaml.h"
 #include "kube/base64.h"
@@ -145,4 +146,18 @@ char *kubeconfig_format(const struct kubeconfig *config)
 	json_object_set_new(tree, "contexts", named(context, "context", parts));
 	json_object_set_new(tree, "current-context", json_string(context));
 	return yaml_format(tree);
+}
+
+struct http_client_config kubeconfig_http(const struct kubeconfig *config, struct loop *loop)
+{
+	return (struct http_client_config){
+		.loop = loop,
+		.roots_pem = str_from(config->ca_pem),
+		.cert_pem = str_from(config->cert_pem),
+		.key_pem = str_from(config->key_pem),
+		.bearer_token = config->token,
+		.server_name = config->tls_server_name,
+		.proxy_url = config->proxy_url,
+		.insecure = config->insecure,
+	};
 }

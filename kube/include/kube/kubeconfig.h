@@ -16,6 +16,9 @@
 #include "base/err.h"
 #include "base/str.h"
 
+struct http_client_config;
+struct loop;
+
 enum {
 	KUBECONFIG_TEXT_MAX = 1 << 20,
 	KUBECONFIG_PEM_MAX = 256 << 10,
@@ -62,6 +65,10 @@ bool kubeconfig_load(const char *path, const char *context, struct kubeconfig *r
  * environment. ERR_NOT_FOUND: not in a Pod. */
 MUST_CHECK
 bool kubeconfig_load_in_cluster(const char *dir, struct kubeconfig *ret_config, struct err *err);
+
+/* How an HTTP client (base/http_client.h) reaches the server of config as its user. Views into
+ * config: valid as long as it is unchanged. */
+struct http_client_config kubeconfig_http(const struct kubeconfig *config, struct loop *loop);
 
 /* Flattened YAML text with one context, as a Secret may hold it; owned by the caller. */
 char *kubeconfig_format(const struct kubeconfig *config);
