@@ -92,6 +92,25 @@ class Fedwayd:
                    if found == name and labels.items() <= carried.items())
 
 
+# --- beside an API server of the user's ----------------------------------------------------------
+
+# What fedwayd must be allowed to do there, as rules of a ClusterRole.
+RIGHTS = [
+    (["apiextensions.k8s.io"], ["customresourcedefinitions"], ["get", "create", "patch"]),
+    (["fedway.io"], ["*"], ["*"]),
+    (["networking.istio.io"], ["destinationrules"], ["get", "list", "watch"]),
+    (["networking.istio.io"], ["destinationrules/status"], ["patch"]),
+    ([""], ["secrets"], ["get", "list", "watch"]),
+    ([""], ["namespaces"], ["create"]),
+]
+# ... and what else to answer what the CLI asks.
+ANSWER_RIGHTS = [
+    ([""], ["configmaps"], ["get", "create", "patch"]),
+    (["authentication.k8s.io"], ["tokenreviews"], ["create"]),
+    (["authorization.k8s.io"], ["subjectaccessreviews"], ["create"]),
+]
+
+
 # --- our objects ---------------------------------------------------------------------------------
 
 def _object(kind, name, spec, annotations=None):

@@ -526,18 +526,6 @@ def test_a_real_cluster_leaves_as_well_and_may_come_back(scene):
 
 # --- objects on a real API server ----------------------------------------------------------------
 
-RIGHTS = [
-    (["apiextensions.k8s.io"], ["customresourcedefinitions"], ["get", "create", "patch"]),
-    (["fedway.io"], ["*"], ["*"]),
-    (["networking.istio.io"], ["destinationrules"], ["get", "list", "watch"]),
-    (["networking.istio.io"], ["destinationrules/status"], ["patch"]),
-    ([""], ["secrets"], ["get", "list", "watch"]),
-    ([""], ["namespaces"], ["create"]),
-    # for the answers
-    ([""], ["configmaps"], ["get", "create", "patch"]),
-    (["authentication.k8s.io"], ["tokenreviews"], ["create"]),
-    (["authorization.k8s.io"], ["subjectaccessreviews"], ["create"]),
-]
 OPERATOR = [
     (["fedway.io"], ["*"], ["*"]),
     (["answers.fedway.io"], ["plans", "preflights"], ["create"]),
@@ -555,7 +543,8 @@ class External:
         self.hub.wait_ready()
         for name in ("kube-system", "default"):
             self.hub.admin.wait("v1", "Namespace", None, name, bool)
-        self.hub.admin.apply(*bound("fedwayd", RIGHTS), *bound("operator", OPERATOR),
+        self.hub.admin.apply(*bound("fedwayd", fedwayd.RIGHTS + fedwayd.ANSWER_RIGHTS),
+                             *bound("operator", OPERATOR),
                              *bound("stranger", OPERATOR[3:]))
         self.member = Embedded(lab, "one", "172.30.0.12")
         self.member.wait_ready()

@@ -17,14 +17,6 @@ from lib.fedwayd import Fedwayd, condition, counts, is_true, phase
 RULES = "destinationrules.networking.istio.io"
 KINDS = ("Cluster", "NetworkGroup", "EastWestGateway", "MeshService", "Mesh")
 TOKEN = "fedwayd-token"
-RIGHTS = [
-    (["apiextensions.k8s.io"], ["customresourcedefinitions"], ["get", "create", "patch"]),
-    (["fedway.io"], ["*"], ["*"]),
-    (["networking.istio.io"], ["destinationrules"], ["get", "list", "watch"]),
-    (["networking.istio.io"], ["destinationrules/status"], ["patch"]),
-    ([""], ["secrets"], ["get", "list", "watch"]),
-    ([""], ["namespaces"], ["create"]),
-]
 
 
 class External(Fedwayd):
@@ -82,7 +74,7 @@ class Scene:
                 one.admin.wait("v1", "Namespace", None, namespace, bool)
         self.member.admin.apply(*hello("10.201.0.11"))
         self.rules = self.hub.admin.create(istio_rules())
-        self.hub.admin.apply(objects.cluster_role("fedwayd", RIGHTS), {
+        self.hub.admin.apply(objects.cluster_role("fedwayd", fedwayd.RIGHTS), {
             "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
             "metadata": {"name": "fedwayd"},
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
