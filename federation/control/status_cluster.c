@@ -57,10 +57,9 @@ static bool has_failed(const struct discovery_status *seen)
 
 bool status_is_known(const struct member *member, const struct discovery_status *seen, bool waited)
 {
-	bool was_member = member->spec.cluster_uid[0] != '\0';
 	bool has_news = member->spec.deleting || member->spec.paused || member->clash != NULL ||
 	                !member->has_kubeconfig || member->secret_err.msg[0] != '\0';
-	if (!was_member || has_news || waited || seen == NULL || has_failed(seen))
+	if (!member->was_member || has_news || waited || seen == NULL || has_failed(seen))
 		return true;
 	return seen->complete && member->setup != MEMBER_SETUP_NONE &&
 	       member->setup != MEMBER_SETUP_RUNNING;

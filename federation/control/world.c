@@ -91,6 +91,7 @@ bool world_set_member(struct world *world, const json_t *obj, int64_t now_ms, st
 	if (member == NULL) {
 		member = xcalloc(1, sizeof(*member));
 		member->added_ms = now_ms;
+		member->was_member = spec.cluster_uid[0] != '\0';
 		map_set(&world->members, str_from(spec.name), member);
 	} else {
 		cluster_spec_fini(&member->spec);

@@ -48,6 +48,7 @@ struct member {
 	char *held;       /* joined group that leaving would cut off, NULL: nothing holds it */
 	int64_t leave_ms; /* when the present step of leaving began */
 	int64_t added_ms;
+	bool was_member; /* its status had a uid when it was added */
 	bool complete; /* its lists have ended since start, or it counts from its copy */
 	bool lost;     /* was a member, but neither its copy nor an answer is there: what
 	                * MeshService.status says of it is held */

@@ -268,9 +268,7 @@ static void a_status_stays_until_its_member_has_answered_or_failed(void **state)
 		struct member member;
 		struct discovery_status seen;
 		fill(&member, &seen, knowns[i].facts, knowns[i].setup);
-		static char none[] = "";
-		if ((knowns[i].facts & FIRST) != 0)
-			member.spec.cluster_uid = none;
+		member.was_member = (knowns[i].facts & FIRST) == 0;
 		member.spec.paused = (knowns[i].facts & PAUSED) != 0;
 		if ((knowns[i].facts & FAILED) != 0)
 			seen.error = "connection refused";
