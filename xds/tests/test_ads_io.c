@@ -14,6 +14,7 @@
 #include "base/net.h"
 #include "xds/ads_client_io.h"
 #include "xds/ads_server_io.h"
+#include "xds/delta_stream_io.h"
 
 enum {
 	PATIENCE_MS = 10000
@@ -292,6 +293,74 @@ static void owner_may_end_a_stream_inside_a_callback(void **state)
 	RUN_UNTIL(f, f->applied == 2); /* it comes again, as the owner lets it */
 }
 
+/* Says too much on its first stream, and nothing on the others. */
+struct talker {
+	size_t starts;
+	size_t ups;
+	size_t downs;
+	struct err why;
+};
+
+static void talker_start(struct http_fields *fields, void *arg)
+{
+	struct talker *talker = arg;
+	(void)fields;
+	talker->starts++;
+}
+
+static bool talker_next(struct buf *out, void *arg)
+{
+	const struct talker *talker = arg;
+	if (talker->starts > 1)
+		return false;
+	while (buf_add_str(out, STR_LIT("and so on, ")))
+		;
+	return true;
+}
+
+static bool talker_feed(struct str message, struct err *err, void *arg)
+{
+	(void)message;
+	(void)err;
+	(void)arg;
+	return true;
+}
+
+static void talker_on_stream(bool up, const struct err *why, void *arg)
+{
+	struct talker *talker = arg;
+	if (up) {
+		talker->ups++;
+		return;
+	}
+	talker->downs++;
+	talker->why = *why;
+}
+
+static void a_request_over_its_limit_ends_the_stream_and_another_one_begins(void **state)
+{
+	static const struct xds_speaker speaker = {talker_start, talker_next, talker_feed,
+	                                           talker_on_stream};
+	struct fixture *f = *state;
+	struct talker talker = {0};
+	start_client(f, "127.0.0.1");
+	const struct xds_delta_stream_config config = {
+		.loop = f->loop,
+		.uplink = f->uplink,
+		.speaker = &speaker,
+		.arg = &talker,
+		.request_max = 1000,
+		.retry_min_ms = 10,
+		.retry_max_ms = 50,
+	};
+	struct xds_delta_stream *stream = xds_delta_stream_create(&config);
+	RUN_UNTIL(f, talker.ups == 2);
+	assert_int_equal(talker.downs, 1);
+	assert_int_equal(talker.why.code, ERR_TOO_LARGE);
+	assert_true(xds_delta_stream_is_up(stream));
+	xds_delta_stream_destroy(stream);
+}
+
 static void refuses_an_address_without_port(void **state)
 {
 	struct fixture *f = *state;
@@ -317,6 +386,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(large_table_passes_the_queue, setup, teardown),
 		cmocka_unit_test_setup_teardown(owner_may_end_a_stream_inside_a_callback, setup,
 	                                        teardown),
+		cmocka_unit_test_setup_teardown(
+			a_request_over_its_limit_ends_the_stream_and_another_one_begins, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(refuses_an_address_without_port, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
