@@ -49,10 +49,10 @@ struct member {
 	int64_t leave_ms; /* when the present step of leaving began */
 	int64_t added_ms;
 	bool was_member; /* its status had a uid when it was added */
-	bool complete; /* its lists have ended since start, or it counts from its copy */
-	bool lost;     /* was a member, but neither its copy nor an answer is there: what
-	                * MeshService.status says of it is held */
-	bool followed; /* discovery and ads know it */
+	bool complete;   /* its lists have ended since start, or it counts from its copy */
+	bool lost;       /* was a member, but neither its copy nor an answer is there: what
+	                  * MeshService.status says of it is held */
+	bool followed;   /* discovery and ads know it */
 };
 
 /* A DestinationRule. */
