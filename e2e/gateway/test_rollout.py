@@ -92,7 +92,11 @@ class Calls:
         self.caller = caller
         self.answered, self.failed = 0, []
         self.lasting = [self.open() for _ in range(LASTING)]
-        self.cut = {}
+        self.ports = {one: one.getsockname()[1] for one in self.lasting}
+        # what becomes of a call that takes such a port again is a matter of its own
+        caller.run("sysctl", "-qw", "net.ipv4.ip_local_reserved_ports=" +
+                   ",".join(map(str, self.ports.values())))
+        self.cut, self.cut_at = {}, {}
         self.over = threading.Event()
         self.threads = [threading.Thread(target=run, daemon=True)
                         for run in (*[self.call] * 3, self.ping)]
@@ -105,7 +109,6 @@ class Calls:
         return connection
 
     def call(self):
-        # a pause: who opens hundreds a second takes ports again that conntrack knows from a reset
         while not self.over.wait(0.02):
             try:
                 with self.open() as connection:
@@ -123,6 +126,16 @@ class Calls:
                     assert read_exactly(connection, 4) == b"ping"
                 except (OSError, AssertionError) as error:
                     self.cut[connection] = repr(error)
+                    self.cut_at[connection] = time.monotonic()
+
+    def refused_from(self, connection):
+        """A call from the port of a lasting connection that was cut."""
+        connection.close()
+        try:
+            http.connect(self.caller, SERVICE, 15443, source=self.ports[connection]).close()
+        except ConnectionRefusedError:
+            return True
+        return False
 
     def __enter__(self):
         for thread in self.threads:
@@ -141,6 +154,12 @@ def test_a_rolling_replacement_fails_no_call_and_cuts_what_outlasts_the_drain(fr
     deployment = Deployment(fresh_lab, upstream, DRAIN["delay"], TIMEOUT)
     with Calls(deployment.caller) as calls:
         took = deployment.replace_all()
+        ended = time.monotonic()
+        wait_for(lambda: len(calls.cut) == LASTING, "the last resets")
+        # A port that a replica has reset is the gone replica's to conntrack, for ten seconds, and
+        # from them on the Service's again: so calls are refused, but only from such a port.
+        refused = {one for one in calls.cut if calls.refused_from(one)}
+        assert refused == {one for one, at in calls.cut_at.items() if at > ended - 2}
         before = calls.answered
         wait_for(lambda: calls.answered > before + 100, "calls by the new replicas")
     print(f"{calls.answered} calls, {len(calls.failed)} failed; {len(calls.cut)} of {LASTING} "

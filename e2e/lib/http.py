@@ -22,12 +22,13 @@ class Answer:
         return json.loads(self.body)
 
 
-def connect(host, address, port, timeout=10.0):
-    """A TCP connection from a host of the lab (None: from the machine itself)."""
+def connect(host, address, port, timeout=10.0, source=0):
+    """A TCP connection from a host of the lab (None: from the machine itself), and from its port
+    `source` (0: any)."""
     if host is None:
         return socket.create_connection((address, port), timeout)
     with host.entered():
-        return socket.create_connection((address, port), timeout)
+        return socket.create_connection((address, port), timeout, ("", source))
 
 
 def listen(host, address, port):
