@@ -2,13 +2,12 @@
 #include "xds/delta_stream_io.h"
 
 #include "ads_priv.h"
+#include "backoff.h"
 
 #include <stdlib.h>
-#include <sys/random.h>
 
 #include "base/alloc.h"
 #include "base/grpc.h"
-#include "base/macros.h"
 
 struct xds_delta_stream {
 	struct xds_delta_stream_config config;
@@ -16,7 +15,7 @@ struct xds_delta_stream {
 	struct grpc_stream *call; /* NULL: none */
 	struct loop_timer again;  /* until the next one, while the uplink is up */
 	struct buf unsent;        /* a request that found the queue full */
-	int64_t retry_ms;
+	struct backoff backoff;
 	bool pumping;
 };
 
@@ -25,23 +24,12 @@ static void tell(const struct xds_delta_stream *stream, bool up, const struct er
 	stream->config.speaker->on_stream(up, why, stream->config.arg);
 }
 
-/* With jitter, so that replicas do not come back as one. */
-static void open_later(struct xds_delta_stream *stream)
-{
-	uint32_t random = 0;
-	IGNORE(getrandom(&random, sizeof(random), 0) < 0); /* a jitter of 0 will do */
-	loop_timer_set(&stream->again, stream->retry_ms / 2 + random % (stream->retry_ms / 2));
-	stream->retry_ms = stream->retry_ms * 2 < stream->config.retry_max_ms
-	                           ? stream->retry_ms * 2
-	                           : stream->config.retry_max_ms;
-}
-
 /* Ends it from our side. */
 static void drop(struct xds_delta_stream *stream, const struct err *why)
 {
 	grpc_stream_cancel(stream->call);
 	stream->call = NULL;
-	open_later(stream);
+	loop_timer_set(&stream->again, backoff_next_ms(&stream->backoff));
 	tell(stream, false, why);
 }
 
@@ -93,7 +81,7 @@ static void on_close(struct grpc_stream *call, int status, const char *message, 
 	stream->call = NULL;
 	err_set(&err, grpc_status_to_err(status), "%s: %s", grpc_status_name(status),
 	        message != NULL ? message : "");
-	open_later(stream);
+	loop_timer_set(&stream->again, backoff_next_ms(&stream->backoff));
 	tell(stream, false, &err);
 }
 
@@ -129,7 +117,7 @@ struct xds_delta_stream *xds_delta_stream_create(const struct xds_delta_stream_c
 {
 	struct xds_delta_stream *stream = xcalloc(1, sizeof(*stream));
 	stream->config = *config;
-	stream->retry_ms = config->retry_min_ms;
+	backoff_init(&stream->backoff, config->retry_min_ms, config->retry_max_ms);
 	buf_init(&stream->unsent, config->request_max);
 	loop_timer_init(&stream->again, config->loop, on_again, stream);
 	stream->user = (struct xds_uplink_user){.on_up = on_up, .arg = stream};
@@ -155,5 +143,5 @@ bool xds_delta_stream_is_up(const struct xds_delta_stream *stream)
 
 void xds_delta_stream_settled(struct xds_delta_stream *stream)
 {
-	stream->retry_ms = stream->config.retry_min_ms;
+	backoff_reset(&stream->backoff);
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "xds/uplink_io.h"
 
+#include "backoff.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/alloc.h"
 #include "base/dns.h"
@@ -45,7 +46,7 @@ struct xds_uplink {
 	struct loop_timer timer;
 	struct dns_question *lookup;
 	struct grpc_conn *conn;
-	int64_t backoff_ms;
+	struct backoff backoff;
 	unsigned attempt; /* chooses among the addresses */
 };
 
@@ -57,28 +58,15 @@ static void move(struct xds_uplink *uplink, enum state to)
 	uplink->state = to;
 }
 
-static int64_t random_below(int64_t n)
-{
-	uint64_t value = 0;
-	if (n <= 0 || getrandom(&value, sizeof(value), 0) != (ssize_t)sizeof(value))
-		return 0;
-	return (int64_t)(value % (uint64_t)n);
-}
-
-/* Jitter takes up to half away, so that a crowd does not come back as one. */
 static void wait_after_failure(struct xds_uplink *uplink)
 {
-	int64_t wait_ms = uplink->backoff_ms - random_below(uplink->backoff_ms / 2);
-	uplink->backoff_ms *= 2;
-	if (uplink->backoff_ms > uplink->config.backoff_max_ms)
-		uplink->backoff_ms = uplink->config.backoff_max_ms;
 	move(uplink, WAIT);
-	loop_timer_set(&uplink->timer, wait_ms);
+	loop_timer_set(&uplink->timer, backoff_next_ms(&uplink->backoff));
 }
 
 static void wait_after_loss(struct xds_uplink *uplink)
 {
-	uplink->backoff_ms = uplink->config.backoff_min_ms;
+	backoff_reset(&uplink->backoff);
 	move(uplink, WAIT);
 	loop_timer_set(&uplink->timer, random_below(uplink->config.stagger_ms));
 }
@@ -190,7 +178,7 @@ struct xds_uplink *xds_uplink_create(const struct xds_uplink_config *config, str
 	own->backoff_min_ms = or_default(config->backoff_min_ms, XDS_UPLINK_BACKOFF_MIN_MS);
 	own->backoff_max_ms = or_default(config->backoff_max_ms, XDS_UPLINK_BACKOFF_MAX_MS);
 	own->stagger_ms = or_default(config->stagger_ms, XDS_UPLINK_STAGGER_MS);
-	uplink->backoff_ms = own->backoff_min_ms;
+	backoff_init(&uplink->backoff, own->backoff_min_ms, own->backoff_max_ms);
 	uplink->tls = config->tls != NULL ? tls_ctx_ref(config->tls) : NULL;
 	list_init(&uplink->users);
 	loop_timer_init(&uplink->timer, config->loop, on_timer, uplink);
@@ -237,7 +225,7 @@ void xds_uplink_set_tls(struct xds_uplink *uplink, struct tls_ctx *tls)
 	if (uplink->state != PARKED && uplink->state != WAIT)
 		return;
 	move(uplink, WAIT);
-	uplink->backoff_ms = uplink->config.backoff_min_ms;
+	backoff_reset(&uplink->backoff);
 	loop_timer_set(&uplink->timer, 0);
 }
 

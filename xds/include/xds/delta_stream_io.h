@@ -33,9 +33,8 @@ struct xds_delta_stream_config {
 	const struct xds_speaker *speaker; /* static */
 	void *arg;
 	size_t request_max;
-	int64_t retry_min_ms; /* half of it to all of it at first, and twice that each time, up to…
-	                       */
-	int64_t retry_max_ms;
+	int64_t retry_min_ms; /* from the end of a stream to the next one, less up to half of it */
+	int64_t retry_max_ms; /* what it grows to, twice as long each time */
 };
 
 struct xds_delta_stream *xds_delta_stream_create(const struct xds_delta_stream_config *config);
