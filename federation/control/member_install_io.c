@@ -77,7 +77,7 @@ static void delete_next(struct member_work *work)
 		member_work_delete(work, obj, on_deleted);
 		return;
 	}
-	work->all_seen = true;
+	work->changed = false;
 	/* a younger Cluster that writes there learns of us soon; its last write may come after ours
 	 */
 	end(work, MEMBER_SETUP_DONE, work->taken_over ? CONTROL_RETRY_MS : CONTROL_CHECK_MS);
@@ -128,7 +128,7 @@ static void compare(struct member_work *work)
 		control_enqueue(work->control, KIND_CLUSTER, work->cluster, 0);
 		return;
 	}
-	if (work->all_seen && json_array_size(work->todo) > 0)
+	if (member->setup == MEMBER_SETUP_DONE && !work->changed && json_array_size(work->todo) > 0)
 		log_warn("control", "put back  cluster=%s objects=%zu first=%s", work->cluster,
 		         json_array_size(work->todo), kube_name(json_array_get(work->todo, 0)));
 	apply_next(work);
@@ -191,7 +191,7 @@ void control_member_install(struct control *control, struct member *member)
 	bool same = work->wanted != NULL && json_equal(wanted, work->wanted);
 	json_decref(work->wanted);
 	work->wanted = wanted;
-	work->all_seen = work->all_seen && same;
+	work->changed = work->changed || !same;
 	if (same && !work->due)
 		return;
 	work->due = false;

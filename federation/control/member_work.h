@@ -19,7 +19,7 @@ struct member_work {
 	json_t *todo;            /* array: of wanted, what is not there as it should be */
 	struct loop_timer timer; /* when to look again */
 	bool due;                /* to be looked at, also if wanted is the same */
-	bool all_seen;           /* what is wanted was all there once */
+	bool changed;            /* wanted is another since all of it was there */
 	bool taken_over;         /* something carries a younger Cluster's label */
 	/* installing: accounts of gateways that are gone; cleaning: everything */
 	json_t *doomed;

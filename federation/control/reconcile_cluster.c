@@ -213,6 +213,7 @@ static void write_status(struct control *control, struct member *member, const j
                          const struct discovery_status *seen)
 {
 	char serial[CERT_SERIAL_MAX];
+	/* asked for also when nothing is written: asking makes one */
 	struct status_certificate certificate = certificate_of(control, member, serial);
 	int64_t left_ms = answer_left_ms(control, member);
 	if (!status_is_known(member, seen, left_ms <= 0)) {

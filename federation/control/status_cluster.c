@@ -12,6 +12,12 @@ enum {
 	OBSERVED_STEP_S = 60 /* observedAt of a reachable cluster moves once a minute */
 };
 
+static bool is_under_way(const struct member *member, const struct discovery_status *seen)
+{
+	return !seen->complete || member->setup == MEMBER_SETUP_NONE ||
+	       member->setup == MEMBER_SETUP_RUNNING;
+}
+
 const char *status_phase(const struct member *member, const struct discovery_status *seen)
 {
 	if (member->spec.deleting)
@@ -24,8 +30,7 @@ const char *status_phase(const struct member *member, const struct discovery_sta
 		return "Checking";
 	if (!seen->reachable)
 		return "Degraded";
-	if (!seen->complete || member->setup == MEMBER_SETUP_NONE ||
-	    member->setup == MEMBER_SETUP_RUNNING)
+	if (is_under_way(member, seen))
 		return "Joining";
 	return member->setup == MEMBER_SETUP_DONE ? "Ready" : "Degraded";
 }
@@ -43,26 +48,14 @@ enum status_source status_source(const struct member *member, const struct disco
 	return waited ? SOURCE_COPY : SOURCE_NOT_YET;
 }
 
-static bool has_failed(const struct discovery_status *seen)
-{
-	if (seen->error[0] != '\0' || seen->copy_error[0] != '\0')
-		return true;
-	for (size_t i = 0; i < DISCOVERY_KINDS; i++) {
-		const char *error = seen->kinds[i].error;
-		if (error != NULL && error[0] != '\0')
-			return true;
-	}
-	return false;
-}
-
 bool status_is_known(const struct member *member, const struct discovery_status *seen, bool waited)
 {
 	bool has_news = member->spec.deleting || member->spec.paused || member->clash != NULL ||
 	                !member->has_kubeconfig || member->secret_err.msg[0] != '\0';
-	if (!member->was_member || has_news || waited || seen == NULL || has_failed(seen))
+	if (!member->was_member || has_news || waited || seen == NULL)
 		return true;
-	return seen->complete && member->setup != MEMBER_SETUP_NONE &&
-	       member->setup != MEMBER_SETUP_RUNNING;
+	/* error is that of the first kind that has one */
+	return seen->error[0] != '\0' || seen->copy_error[0] != '\0' || !is_under_way(member, seen);
 }
 
 const char *status_source_word(enum status_source source)
