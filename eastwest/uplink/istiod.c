@@ -161,10 +161,10 @@ bool ew_istiod_next(struct ew_istiod *istiod, struct buf *out)
 {
 	if (!istiod->started)
 		return false;
-	if (istiod->asked[ISTIOD_CLUSTERS] && xds_answers_next(&istiod->answers, out))
-		return true;
 	if (!istiod->asked[ISTIOD_CLUSTERS])
 		pack_wildcard(istiod, ISTIOD_CLUSTERS, out);
+	else if (xds_answers_next(&istiod->answers, out))
+		return true;
 	else if (map_first(&istiod->unsubscribe) != NULL)
 		pack_names(&istiod->unsubscribe, false, out);
 	else if (map_first(&istiod->subscribe) != NULL)
