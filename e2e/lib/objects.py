@@ -115,6 +115,17 @@ def cluster_role(name, rules):
                       for groups, resources, verbs in rules]}
 
 
+def user_rights(user, rules):
+    """A ClusterRole with these rules, of this user's own."""
+    return [cluster_role(user, rules),
+            {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
+             "metadata": _meta(user),
+             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
+                         "name": user},
+             "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User",
+                           "name": user}]}]
+
+
 def cluster_role_binding(name, role, ns, account):
     return {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
             "metadata": _meta(name),

@@ -58,7 +58,8 @@ class Scene:
             member.wait_ready()
         self.two.admin.wait("v1", "Namespace", None, "kube-system", bool)
         self.two.start_controllers()
-        self.two.admin.apply(*bound("viewer", [([""], ["namespaces"], ["get", "list"])]))
+        self.two.admin.apply(*objects.user_rights(
+            "viewer", [([""], ["namespaces"], ["get", "list"])]))
         put(self.one, workload("shared", "10.1.0.1", "one"), workload("only", "10.1.0.2", "one"))
         put(self.two, workload("shared", "10.2.0.1", "two"))
         self.control.wait_ready()
@@ -104,17 +105,6 @@ class Scene:
 
     def wait_ready(self, name, ready):
         return self.control.wait("MeshService", name, lambda obj: counts(obj) == ready, 30, "shop")
-
-
-def bound(user, rules):
-    """A role of this user's own."""
-    return [objects.cluster_role(user, rules),
-            {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
-             "metadata": {"name": user},
-             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
-                         "name": user},
-             "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User",
-                           "name": user}]}]
 
 
 def workload(name, address, cluster):
@@ -543,9 +533,10 @@ class External:
         self.hub.wait_ready()
         for name in ("kube-system", "default"):
             self.hub.admin.wait("v1", "Namespace", None, name, bool)
-        self.hub.admin.apply(*bound("fedwayd", fedwayd.RIGHTS + fedwayd.ANSWER_RIGHTS),
-                             *bound("operator", OPERATOR),
-                             *bound("stranger", OPERATOR[3:]))
+        rights = fedwayd.RIGHTS + fedwayd.ANSWER_RIGHTS
+        self.hub.admin.apply(*objects.user_rights("fedwayd", rights),
+                             *objects.user_rights("operator", OPERATOR),
+                             *objects.user_rights("stranger", OPERATOR[3:]))
         self.member = Embedded(lab, "one", "172.30.0.12")
         self.member.wait_ready()
         self.host = lab.host("control", lab.wan, "172.30.0.30")

@@ -74,13 +74,7 @@ class Scene:
                 one.admin.wait("v1", "Namespace", None, namespace, bool)
         self.member.admin.apply(*hello("10.201.0.11"))
         self.rules = self.hub.admin.create(istio_rules())
-        self.hub.admin.apply(objects.cluster_role("fedwayd", fedwayd.RIGHTS), {
-            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
-            "metadata": {"name": "fedwayd"},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
-                        "name": "fedwayd"},
-            "subjects": [{"kind": "User", "apiGroup": "rbac.authorization.k8s.io",
-                          "name": "fedwayd"}]})
+        self.hub.admin.apply(*objects.user_rights("fedwayd", fedwayd.RIGHTS))
         self.fedwayd = External(lab.host("control", lab.wan, "172.30.0.30"), self.hub)
         self.fedwayd.wait_ready(60)
 
