@@ -156,8 +156,8 @@ def test_a_rolling_replacement_fails_no_call_and_cuts_what_outlasts_the_drain(fr
         took = deployment.replace_all()
         ended = time.monotonic()
         wait_for(lambda: len(calls.cut) == LASTING, "the last resets")
-        # A port that a replica has reset is the gone replica's to conntrack, for ten seconds, and
-        # from them on the Service's again: so calls are refused, but only from such a port.
+        # To conntrack a port that a replica has reset is the gone replica's for ten seconds, and
+        # then the Service's again: a call from there is refused until then, and no other is.
         refused = {one for one in calls.cut if calls.refused_from(one)}
         assert refused == {one for one, at in calls.cut_at.items() if at > ended - 2}
         before = calls.answered

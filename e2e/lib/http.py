@@ -25,10 +25,11 @@ class Answer:
 def connect(host, address, port, timeout=10.0, source=0):
     """A TCP connection from a host of the lab (None: from the machine itself), and from its port
     `source` (0: any)."""
+    bound_to = ("", source) if source else None
     if host is None:
-        return socket.create_connection((address, port), timeout)
+        return socket.create_connection((address, port), timeout, bound_to)
     with host.entered():
-        return socket.create_connection((address, port), timeout, ("", source))
+        return socket.create_connection((address, port), timeout, bound_to)
 
 
 def listen(host, address, port):
